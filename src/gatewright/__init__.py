@@ -1,0 +1,1 @@
+"""Gatewright: a policy-based IPsec gateway for Linux."""

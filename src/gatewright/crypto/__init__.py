@@ -1,0 +1,1 @@
+"""The cryptography of IKE: pure functions over `cryptography`."""

@@ -1,0 +1,1 @@
+"""What carries packets: the `DataPlane` contract and its implementations."""

@@ -1,0 +1,1 @@
+"""Protocol numbers with their names, their RFC and plain English: tables only."""

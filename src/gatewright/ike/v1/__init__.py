@@ -1,0 +1,1 @@
+"""IKEv1: main mode and quick mode (RFC 2409)."""
