@@ -94,6 +94,14 @@ class AdoptSession:
     session: Session
 
 
+@dataclass(frozen=True, slots=True)
+class CloseOtherSessions:
+    """The peer authenticated itself and said INITIAL_CONTACT (RFC 7296 section 2.4): it has no
+    other SA with us, so the endpoint drops the other sessions of this tunnel without a word."""
+
+    tunnel: str
+
+
 # --- events -----------------------------------------------------------------------------------
 
 
@@ -199,6 +207,7 @@ Output = (
     | UpdateTransport
     | DeleteChildSa
     | AdoptSession
+    | CloseOtherSessions
     | IkeSaEstablished
     | IkeSaClosed
     | NegotiationFailed
