@@ -1,0 +1,1 @@
+"""Sets the checkout up: Debian packages, virtual environment, engine.  Standard library only."""
