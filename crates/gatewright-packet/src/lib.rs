@@ -1,0 +1,2 @@
+//! Views on packet headers.
+#![no_std]
