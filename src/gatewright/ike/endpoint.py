@@ -1,0 +1,373 @@
+"""The IKE endpoint of a gateway: which datagram belongs to which session, and which SA is wanted.
+
+Sans-IO, by the convention of `gatewright.ike.machine`.  The life of a datagram here:
+
+1. `receive` parses the header and looks for the session by our own SPI (``table.SessionTable``);
+2. a first message has none: the version's stateless front judges it (cookie, refusal, or accept),
+   after the half-open limits were asked;
+3. the session takes it; its outputs are looked at on their way out (`_collect`), since what the
+   endpoint keeps (which SPI is whose, what failed, what is wanted) follows from them alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from gatewright.ike.demand import Demand, Trigger, Wish
+from gatewright.ike.dialects import DIALECTS, Dialect
+from gatewright.ike.limits import CookieSecrets, HalfOpen, Limits
+from gatewright.ike.machine import (
+    IKE_PORT,
+    Address,
+    Context,
+    Datagram,
+    RandomSource,
+    SecretSource,
+    Session,
+    Timing,
+)
+from gatewright.ike.outputs import (
+    AdoptSession,
+    ChildSaEstablished,
+    CloseOtherSessions,
+    DeleteChildSa,
+    IkeSaEstablished,
+    IkeSaSnapshot,
+    InstallChildSa,
+    MessageDropped,
+    NegotiationFailed,
+    Output,
+    PeerSilent,
+    Transmit,
+    UpdateTransport,
+)
+from gatewright.ike.pad import Pad
+from gatewright.ike.spis import SpiAllocator
+from gatewright.ike.table import SessionTable
+from gatewright.ike.timers import TimerQueue
+from gatewright.ike.verdicts import Accept, Refuse, Reply
+from gatewright.policy.compiled import Connection, IkeVersion, StartMode
+from gatewright.wire.codec import Malformed
+from gatewright.wire.isakmp import NO_SPI, Header
+
+
+class Endpoint:
+    """All IKE SAs of one gateway, of both versions."""
+
+    def __init__(
+        self,
+        random: RandomSource,
+        secrets: SecretSource,
+        timing: Timing | None = None,
+        limits: Limits | None = None,
+        *,
+        export_keys: bool = False,
+        dialects: Mapping[IkeVersion, Dialect] = DIALECTS,
+    ) -> None:
+        self._timing = timing or Timing()
+        self._limits = limits or Limits()
+        self._dialects = dialects
+        self._spis = SpiAllocator(random)
+        self._context = Context(random, secrets, self._timing, self._spis.allocate, export_keys)
+        self._cookies = CookieSecrets(random, self._limits)
+        self._half_open = HalfOpen(self._limits)
+        self._demand = Demand(self._timing.retry_delay)
+        self._sessions = SessionTable()
+        self._timers: TimerQueue[Session] = TimerQueue()
+        self._pad = Pad()
+        self._outputs: list[Output] = []
+        self._counters: Counter[str] = Counter()
+
+    # --- the network -------------------------------------------------------------------------
+
+    def receive(self, datagram: Datagram, now: float) -> None:
+        """One IKE message from the network."""
+        try:
+            header = Header.parse(datagram.payload)
+        except Malformed as error:
+            self._drop(error.reason, datagram, error.detail)
+            return
+        session = self._sessions.find(header, datagram.remote)
+        if session is not None:
+            session.receive(datagram, now)
+            self._collect(session, now)
+        elif header.spi_r == NO_SPI:
+            self._receive_first(header, datagram, now)
+        else:
+            self._drop("unknown_ike_spi", datagram, f"{header.spi_i.hex()}/{header.spi_r.hex()}")
+
+    def _receive_first(self, header: Header, datagram: Datagram, now: float) -> None:
+        version = IkeVersion.V1 if header.major == 1 else IkeVersion.V2
+        dialect = self._dialects[version]
+        refusal = self._half_open.refusal(datagram.remote.ip)
+        if refusal is not None:
+            self._drop(refusal, datagram)
+            return
+        candidates = self._pad.between(version, datagram.local.ip, datagram.remote.ip)
+        under_pressure = self._half_open.total >= self._limits.cookie_threshold
+        verdict = dialect.judge(
+            datagram, candidates, self._cookies.current(now), under_pressure=under_pressure
+        )
+        match verdict:
+            case Refuse(reason, detail):
+                self._drop(reason, datagram, detail)
+            case Reply(payload, reason, failure):
+                self._counters[reason] += 1
+                reply = Datagram(datagram.local, datagram.remote, payload)
+                self._outputs.append(Transmit(reply))
+                if failure is not None:
+                    self._outputs.append(failure)
+            case Accept(accepted):
+                session = dialect.respond(accepted, self._context, datagram, now)
+                self._sessions.add_responder(session, datagram.remote)
+                self._half_open.add(datagram.remote.ip)
+                session.receive(datagram, now)
+                self._collect(session, now)
+
+    # --- time --------------------------------------------------------------------------------
+
+    def next_timeout(self) -> float | None:
+        times = (self._timers.next_timeout(), self._demand.next_timeout())
+        return min((time for time in times if time is not None), default=None)
+
+    def handle_timeout(self, now: float) -> None:
+        while (session := self._timers.pop_due(now)) is not None:
+            session.handle_timeout(now)
+            self._collect(session, now)
+        for wish in self._demand.take_due(now):
+            self._negotiate(wish, now)
+
+    # --- what is wanted ----------------------------------------------------------------------
+
+    def set_connections(self, connections: Sequence[Connection], now: float) -> None:
+        """The PAD of a newly assigned policy.  Only what differs is disturbed.
+
+        A connection whose IKE settings changed is negotiated anew; where children changed, their
+        SAs alone go.
+        """
+        replaced, self._pad = self._pad, Pad(connections)
+        for old in replaced:
+            new = self._pad.get(old.name)
+            if new is None or not _same_ike_settings(old, new):
+                self._close_tunnel(old.name, now, "the policy was changed")
+            elif old != new:
+                self._replace_children(old, new, now)
+        for connection in self._pad:
+            self._start_always(connection, now)
+
+    def acquire(self, policy_id: int, trigger: Trigger | None, now: float) -> None:
+        """Traffic wants the child SA of this SPD entry."""
+        wish = self._demand.want(policy_id, trigger, now)
+        if wish is not None:
+            self._negotiate(wish, now)
+
+    def up(self, tunnel: str, now: float) -> None:
+        """Bring up each child of a tunnel at once; raises KeyError for an unknown tunnel."""
+        for child in self._pad[tunnel].children:
+            if not self._has_child(tunnel, child.policy_id, now):
+                self._demand.forget(child.policy_id)
+                self._negotiate(Wish(child.policy_id, None, now), now)
+
+    def down(self, tunnel: str, now: float) -> None:
+        """Take a tunnel down; traffic or ``up`` brings it up again.  KeyError when unknown."""
+        connection = self._pad[tunnel]
+        self._close_tunnel(tunnel, now, "taken down by the administrator")
+        for child in connection.children:
+            self._demand.forget(child.policy_id)
+
+    def shutdown(self, now: float) -> None:
+        """Tell every peer that its SAs are gone."""
+        for connection in self._pad:
+            self._close_tunnel(connection.name, now, "the gateway is stopping")
+        self._pad = Pad()
+
+    # --- news from the data plane ------------------------------------------------------------
+
+    def child_expiring(self, spi_in: int, hard: bool, now: float) -> None:
+        """A byte or sequence number limit is near (rekey) or reached (delete)."""
+        session = self._sessions.owner(spi_in)
+        if session is None:
+            return
+        if hard:
+            session.delete_child(spi_in, now)
+        else:
+            session.rekey_child(spi_in, now)
+        self._collect(session, now)
+
+    def peer_moved(self, spi_in: int, remote: Address, now: float) -> None:
+        """Authentic ESP came from a new address: a NAT rebinding (RFC 7296 section 2.23).
+
+        Followed for that SA at once; the session learns its own new address from the next
+        authentic message.
+        """
+        del now
+        if self._sessions.owner(spi_in) is not None:
+            self._outputs.append(UpdateTransport(spi_in, str(remote.ip), remote.port))
+
+    # --- what can be seen --------------------------------------------------------------------
+
+    def take_outputs(self) -> list[Output]:
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def snapshot(self, now: float) -> tuple[IkeSaSnapshot, ...]:
+        return tuple(session.snapshot(now) for session in self._sessions)
+
+    def counters(self) -> Mapping[str, int]:
+        return {
+            **self._counters,
+            "sessions": len(self._sessions),
+            "half_open": self._half_open.total,
+        }
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _negotiate(self, wish: Wish, now: float) -> None:
+        found = self._pad.child(wish.policy_id)
+        if found is None:
+            return
+        connection, child = found
+        session = self._sessions.best(connection.name)
+        if session is None:
+            local = Address(connection.local, IKE_PORT)
+            remote = Address(connection.remote, IKE_PORT)
+            dialect = self._dialects[connection.version]
+            session = dialect.initiate(connection, self._context, local, remote, now)
+            self._sessions.add_initiator(session)
+            session.create_child(child, now, wish.trigger)
+            session.start(now)
+        else:
+            session.create_child(child, now, wish.trigger)
+        self._collect(session, now)
+
+    def _has_child(self, tunnel: str, policy_id: int, now: float) -> bool:
+        return any(
+            child.policy_id == policy_id
+            for session in self._sessions.of_tunnel(tunnel)
+            for child in session.snapshot(now).children
+        )
+
+    def _start_always(self, connection: Connection, now: float) -> None:
+        for child in connection.children:
+            wanted = child.start is StartMode.ALWAYS
+            if wanted and not self._has_child(connection.name, child.policy_id, now):
+                self._negotiate(Wish(child.policy_id, None, now), now)
+
+    def _replace_children(self, old: Connection, new: Connection, now: float) -> None:
+        kept = set(new.children)
+        gone = {child.policy_id for child in old.children if child not in kept}
+        for session in self._sessions.of_tunnel(old.name):
+            for snapshot in session.snapshot(now).children:
+                if snapshot.policy_id in gone:
+                    session.delete_child(snapshot.spi_in, now)
+            session.update_connection(new, now)
+            self._collect(session, now)
+
+    def _close_tunnel(self, name: str, now: float, reason: str) -> None:
+        for session in self._sessions.of_tunnel(name):
+            session.close(now, reason)
+            self._collect(session, now)
+
+    def _drop(self, reason: str, datagram: Datagram, detail: str = "") -> None:
+        self._counters[reason] += 1
+        self._outputs.append(MessageDropped(reason, str(datagram.remote), detail))
+
+    # --- a session's outputs on their way out ------------------------------------------------
+
+    def _collect(self, session: Session, now: float) -> None:
+        for output in session.take_outputs():
+            self._note(session, output, now)
+            if not isinstance(output, AdoptSession | CloseOtherSessions):
+                self._outputs.append(output)
+        self._settle(session)
+
+    def _settle(self, session: Session) -> None:
+        """Bring the tables in line with what the session has become."""
+        if session.established or session.closed:
+            address = self._sessions.end_half_open(session)
+            if address is not None:
+                self._half_open.remove(address)
+        if session.closed:
+            self._timers.set(session, None)
+            self._sessions.remove(session)
+        else:
+            self._sessions.index(session)
+            self._timers.set(session, session.next_timeout())
+
+    def _note(self, session: Session, output: Output, now: float) -> None:
+        match output:
+            case InstallChildSa(sa):
+                self._sessions.own(sa.spi_in, session)
+                self._spis.installed(sa.spi_in)
+                self._demand.met(sa.policy_id)
+            case DeleteChildSa(spi_in):
+                self._sessions.disown(spi_in)
+                self._spis.release(spi_in)
+            case AdoptSession(successor):
+                self._adopt(successor, now)
+            case CloseOtherSessions(tunnel):
+                self._close_others(session, tunnel, now)
+            case NegotiationFailed():
+                self._counters["negotiations_failed"] += 1
+                self._note_failure(output, now)
+            case PeerSilent(tunnel):
+                self._counters["peers_silent"] += 1
+                self._want_again(tunnel, now)
+            case IkeSaEstablished():
+                self._counters["ike_sas_established"] += 1
+            case ChildSaEstablished():
+                self._counters["child_sas_established"] += 1
+            case MessageDropped(reason):
+                self._counters[reason] += 1
+            case _:
+                pass
+
+    def _adopt(self, successor: Session, now: float) -> None:
+        self._sessions.add(successor)
+        for child in successor.snapshot(now).children:
+            self._sessions.own(child.spi_in, successor)
+        self._collect(successor, now)
+
+    def _close_others(self, session: Session, tunnel: str, now: float) -> None:
+        for other in self._sessions.of_tunnel(tunnel):
+            if other is not session and other.established:
+                for child in other.snapshot(now).children:
+                    self._outputs.append(
+                        DeleteChildSa(child.spi_in, "the peer started anew (INITIAL_CONTACT)")
+                    )
+                    self._sessions.disown(child.spi_in)
+                    self._spis.release(child.spi_in)
+                self._timers.set(other, None)
+                self._sessions.remove(other)
+
+    def _note_failure(self, failure: NegotiationFailed, now: float) -> None:
+        for policy_id in failure.policy_ids:
+            found = self._pad.child(policy_id)
+            again = found is not None and found[1].start is StartMode.ALWAYS
+            self._demand.failed(policy_id, now, again=again)
+
+    def _want_again(self, tunnel: str, now: float) -> None:
+        """A peer fell silent: tunnels that are always on are tried until it answers."""
+        connection = self._pad.get(tunnel)
+        for child in connection.children if connection else ():
+            if child.start is StartMode.ALWAYS:
+                self._demand.failed(child.policy_id, now, again=True)
+
+
+def _same_ike_settings(old: Connection, new: Connection) -> bool:
+    """Whether an IKE SA made under ``old`` is as good under ``new``."""
+    return _ike_settings(old) == _ike_settings(new)
+
+
+def _ike_settings(connection: Connection) -> tuple[object, ...]:
+    return (
+        connection.version,
+        connection.local,
+        connection.remote,
+        connection.local_identity,
+        connection.remote_identity,
+        connection.authentication,
+        connection.proposals,
+        connection.nat_traversal,
+    )

@@ -1,0 +1,126 @@
+"""The sessions of an endpoint, and the ways to find one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatewright.ike.machine import Address, Session
+from gatewright.ipsec.selectors import IPAddress
+from gatewright.wire.isakmp import NO_SPI, SPI_LENGTH, Header
+
+
+class SessionTable:
+    """Sessions by our own SPI, by tunnel, and by the inbound ESP SPIs that they own.
+
+    Our own SPI (IKEv1: cookie) is unique because we chose it: the initiator's where we initiated,
+    the responder's where we responded.  A responder is also found by the initiator's SPI and
+    address, for the retransmissions of a first message, which know no SPI of ours.
+    """
+
+    def __init__(self) -> None:
+        self._by_spi: dict[bytes, Session] = {}
+        self._spi_of: dict[Session, bytes] = {}
+        self._by_first_message: dict[tuple[bytes, Address], Session] = {}
+        self._first_message_of: dict[Session, tuple[bytes, Address]] = {}
+        self._half_open: dict[Session, IPAddress] = {}
+        self._by_tunnel: dict[str, dict[Session, None]] = {}
+        self._tunnel_of: dict[Session, str] = {}
+        self._owners: dict[int, Session] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._spi_of))
+
+    def __len__(self) -> int:
+        return len(self._spi_of)
+
+    def add(self, session: Session) -> None:
+        """A session that both sides know already, or one that we initiate."""
+        self._spi_of[session] = b""
+        self.index(session)
+
+    add_initiator = add
+
+    def add_responder(self, session: Session, remote: Address) -> None:
+        """A session for a stranger's first message: half-open until it is established."""
+        key = (session.spi_i, remote)
+        self._by_first_message[key] = session
+        self._first_message_of[session] = key
+        self._half_open[session] = remote.ip
+        self.add(session)
+
+    def index(self, session: Session) -> None:
+        """Follow a session: a responder chooses its SPI, and learns its tunnel, while it works."""
+        self._index_tunnel(session)
+        spi = session.spi_i if session.is_initiator else session.spi_r
+        if spi == NO_SPI or len(spi) != SPI_LENGTH or self._spi_of[session] == spi:
+            return
+        self._by_spi.pop(self._spi_of[session], None)
+        self._by_spi[spi] = session
+        self._spi_of[session] = spi
+
+    def _index_tunnel(self, session: Session) -> None:
+        tunnel = session.connection.name
+        before = self._tunnel_of.get(session)
+        if before == tunnel:
+            return
+        if before is not None:
+            self._forget_tunnel(session)
+        self._by_tunnel.setdefault(tunnel, {})[session] = None
+        self._tunnel_of[session] = tunnel
+
+    def _forget_tunnel(self, session: Session) -> None:
+        tunnel = self._tunnel_of.pop(session)
+        members = self._by_tunnel[tunnel]
+        del members[session]
+        if not members:
+            del self._by_tunnel[tunnel]
+
+    def find(self, header: Header, remote: Address) -> Session | None:
+        """The session of a message; both SPIs must fit, as far as both sides know them."""
+        if header.spi_r == NO_SPI:
+            return self._by_first_message.get((header.spi_i, remote)) or self._own_initiator(header)
+        responder = self._by_spi.get(header.spi_r)
+        if responder is not None and not responder.is_initiator:
+            return responder if responder.spi_i == header.spi_i else None
+        initiator = self._own_initiator(header)
+        if initiator is not None and initiator.spi_r in (NO_SPI, header.spi_r):
+            return initiator
+        return None
+
+    def _own_initiator(self, header: Header) -> Session | None:
+        session = self._by_spi.get(header.spi_i)
+        return session if session is not None and session.is_initiator else None
+
+    def of_tunnel(self, tunnel: str) -> list[Session]:
+        """Oldest first."""
+        return list(self._by_tunnel.get(tunnel, ()))
+
+    def best(self, tunnel: str) -> Session | None:
+        """Where to negotiate a child: the newest that stands, else one of ours on its way."""
+        sessions = self.of_tunnel(tunnel)
+        standing = [session for session in sessions if session.established]
+        under_way = [session for session in sessions if session.is_initiator]
+        return next(reversed(standing), None) or next(reversed(under_way), None)
+
+    def end_half_open(self, session: Session) -> IPAddress | None:
+        """The address whose half-open count goes down, once; None when it was none."""
+        return self._half_open.pop(session, None)
+
+    def own(self, spi_in: int, session: Session) -> None:
+        self._owners[spi_in] = session
+
+    def disown(self, spi_in: int) -> None:
+        self._owners.pop(spi_in, None)
+
+    def owner(self, spi_in: int) -> Session | None:
+        return self._owners.get(spi_in)
+
+    def remove(self, session: Session) -> None:
+        spi = self._spi_of.pop(session, None)
+        if spi is not None:
+            self._forget_tunnel(session)
+        if spi is not None and self._by_spi.get(spi) is session:
+            del self._by_spi[spi]
+        key = self._first_message_of.pop(session, None)
+        if key is not None:
+            self._by_first_message.pop(key, None)

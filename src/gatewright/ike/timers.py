@@ -1,0 +1,43 @@
+"""Who wants to be called when: one queue for thousands of sessions."""
+
+from __future__ import annotations
+
+import heapq
+from itertools import count
+from typing import Generic, TypeVar
+
+Owner = TypeVar("Owner")
+
+
+class TimerQueue(Generic[Owner]):
+    """The next timeout of each owner.  Setting is O(log n); an outdated entry is skipped lazily."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Owner]] = []
+        self._due: dict[Owner, float] = {}
+        self._order = count()
+
+    def set(self, owner: Owner, when: float | None) -> None:
+        """``owner`` wants to be called at ``when``; None forgets it."""
+        if when is None:
+            self._due.pop(owner, None)
+        elif self._due.get(owner) != when:
+            self._due[owner] = when
+            heapq.heappush(self._heap, (when, next(self._order), owner))
+
+    def next_timeout(self) -> float | None:
+        self._discard_outdated()
+        return self._heap[0][0] if self._heap else None
+
+    def pop_due(self, now: float) -> Owner | None:
+        """One owner whose time has come, forgotten until set again; None when there is none."""
+        self._discard_outdated()
+        if not self._heap or self._heap[0][0] > now:
+            return None
+        _, _, owner = heapq.heappop(self._heap)
+        del self._due[owner]
+        return owner
+
+    def _discard_outdated(self) -> None:
+        while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
+            heapq.heappop(self._heap)

@@ -1,0 +1,28 @@
+from collections.abc import Iterator
+
+from gatewright.ike.spis import FIRST_USABLE_SPI, MAX_PENDING, SpiAllocator
+from tests.support.entropy import seeded
+
+
+def _script(*values: int) -> Iterator[bytes]:
+    return iter([value.to_bytes(4, "big") for value in values])
+
+
+def test_reserved_and_used_numbers_are_not_given() -> None:
+    numbers = _script(0, 255, 300, 300, 301, 300)
+    allocator = SpiAllocator(lambda _: next(numbers))
+    assert allocator.allocate() == 300
+    allocator.installed(300)
+    assert allocator.allocate() == 301
+    allocator.release(300)
+    assert allocator.allocate() == 300
+
+
+def test_what_never_came_into_use_does_not_pile_up() -> None:
+    allocator = SpiAllocator(seeded(2))
+    installed = allocator.allocate()
+    allocator.installed(installed)
+    given = {allocator.allocate() for _ in range(MAX_PENDING + 100)}
+    assert installed not in given
+    assert min(given) >= FIRST_USABLE_SPI
+    assert len(allocator._pending) == MAX_PENDING
