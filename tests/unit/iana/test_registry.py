@@ -6,7 +6,7 @@ class Notify(Registry):
 
 
 def test_a_member_is_its_number_and_knows_its_meaning() -> None:
-    assert Notify.NO_PROPOSAL_CHOSEN == 14
+    assert int(Notify.NO_PROPOSAL_CHOSEN) == 14
     assert Notify.NO_PROPOSAL_CHOSEN.rfc == "RFC 7296"
     assert Notify.NO_PROPOSAL_CHOSEN.text == "nothing in common"
 

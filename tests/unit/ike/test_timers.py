@@ -35,6 +35,6 @@ def test_it_agrees_with_a_dictionary(settings: list[tuple[int, float | None]]) -
             model[owner] = when
     assert queue.next_timeout() == min(model.values(), default=None)
     popped = set()
-    while (owner := queue.pop_due(50.0)) is not None:
-        popped.add(owner)
+    while (due := queue.pop_due(50.0)) is not None:
+        popped.add(due)
     assert popped == {owner for owner, when in model.items() if when <= 50.0}
