@@ -1,0 +1,193 @@
+"""The guards: an nftables table that keeps protected traffic from passing in clear.
+
+This file makes text and touches nothing.  The packets' way through the table:
+
+* ``outbound`` (postrouting, before source NAT): what the policy protects and does not leave by the
+  TUN device is dropped.
+* ``inbound`` (prerouting, before everything but reassembly): what the policy protects and does not
+  come from the TUN device is dropped.  RFC 4301 section 5.2: a packet that should have been
+  protected and was not is discarded.
+
+Exempt are IKE, ESP and AH of the gateway's own endpoints, which are the tunnel itself; neighbour
+discovery (RFC 4861), which never leaves the link; and traffic within a home network.
+
+One change is one nftables transaction: the chains are emptied and filled again, so that no packet
+sees a table without its rules, and counters keep their values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from gatewright.host.names import HostNames
+from gatewright.host.selectors import Flow, flows, home_networks, whole
+from gatewright.ipsec.selectors import IPAddress, TrafficSelector
+from gatewright.policy.compiled import Action, CompiledPolicy, SpdEntry
+
+ESP_AND_AH = "{ 50, 51 }"
+IKE_PORTS = "{ 500, 4500 }"
+OUT = "out"
+IN = "in"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardCounter:
+    """One named counter of the table: packets of one SPD entry that a guard dropped."""
+
+    name: str
+    entry: str
+    tunnel: str
+    action: Action
+    direction: str
+
+
+def counters(policy: CompiledPolicy) -> tuple[GuardCounter, ...]:
+    """The counters of a policy, in the order of the SPD."""
+    return tuple(
+        GuardCounter(counter_name(entry, way), entry.name, entry.tunnel, entry.action, way)
+        for entry in policy.spd
+        if entry.action is not Action.BYPASS
+        for way in (OUT, IN)
+    )
+
+
+def counter_name(entry: SpdEntry, direction: str) -> str:
+    return f"{entry.action.value}_{direction}_{entry.id}"
+
+
+def ruleset(policy: CompiledPolicy, names: HostNames, existing: Iterable[str] = ()) -> str:
+    """The transaction that makes the table be what the policy wants, whatever it was before.
+
+    ``existing`` are the names of the counters that the table has now; those that the policy does
+    not want go.
+    """
+    table = f"inet {names.nft_table}"
+    wanted = [each.name for each in counters(policy)]
+    lines = [f"add table {table}"]
+    lines += [f"add counter {table} {name}" for name in wanted]
+    lines += [
+        f"add chain {table} outbound "
+        "{ type filter hook postrouting priority -150; policy accept; }",
+        f"add chain {table} inbound "
+        "{ type filter hook prerouting priority -300; policy accept; }",
+        f"flush chain {table} outbound",
+        f"flush chain {table} inbound",
+    ]
+    lines += [f"add rule {table} outbound {rule}" for rule in outbound_rules(policy, names)]
+    lines += [f"add rule {table} inbound {rule}" for rule in inbound_rules(policy, names)]
+    lines += [f"delete counter {table} {name}" for name in sorted(set(existing) - set(wanted))]
+    return "\n".join(lines) + "\n"
+
+
+def removal(names: HostNames) -> str:
+    """The transaction that removes the table, and succeeds when there is none."""
+    return f"add table inet {names.nft_table}\ndelete table inet {names.nft_table}\n"
+
+
+def outbound_rules(policy: CompiledPolicy, names: HostNames) -> Iterator[str]:
+    yield f'oifname {{ "{names.tun}", "lo" }} return'
+    for endpoint in endpoints(policy):
+        own = f"meta mark {names.mark:#x} {family(endpoint)} saddr {endpoint}"
+        yield f"{own} udp sport {IKE_PORTS} return"
+        yield f"{own} meta l4proto {ESP_AND_AH} return"
+    yield NEIGHBOUR_DISCOVERY
+    elsewhere = f'oifname != "{policy.external_interface}" ' if policy.external_interface else ""
+    for entry in policy.spd:
+        if entry.action is Action.PROTECT:
+            for home in home_networks(entry):
+                yield f"{elsewhere}{_ends(home, home)} return"
+        verdict = _verdict(entry, OUT)
+        for one in flows(entry):
+            yield from _rules(one, verdict, entry)
+
+
+def inbound_rules(policy: CompiledPolicy, names: HostNames) -> Iterator[str]:
+    yield f'iifname {{ "{names.tun}", "lo" }} return'
+    for endpoint in endpoints(policy):
+        to_us = f"{family(endpoint)} daddr {endpoint}"
+        yield f"{to_us} udp dport {IKE_PORTS} return"
+        yield f"{to_us} meta l4proto {ESP_AND_AH} return"
+        # Later fragments of IKE and ESP show no port.  Those of a clear packet find no first
+        # fragment to be joined with, since that one is dropped.
+        yield f"{to_us} {_later_fragment(endpoint.version)} return"
+        # Path MTU of the tunnel itself (RFC 4301 section 8.2): routers on the way are no peers.
+        if endpoint.version == 4:
+            yield f"{to_us} icmp type destination-unreachable return"
+        else:
+            yield f"{to_us} icmpv6 type {{ destination-unreachable, packet-too-big }} return"
+    yield NEIGHBOUR_DISCOVERY
+    elsewhere = f'iifname != "{policy.external_interface}" ' if policy.external_interface else ""
+    for entry in policy.spd:
+        if entry.action is Action.PROTECT:
+            for home in home_networks(entry):
+                yield f"{elsewhere}{_ends(home, home)} return"
+        verdict = _verdict(entry, IN)
+        for one in flows(entry, inbound=True):
+            yield from _rules(one, verdict, entry)
+
+
+NEIGHBOUR_DISCOVERY = (
+    "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } "
+    "ip6 hoplimit 255 return"
+)
+
+
+def endpoints(policy: CompiledPolicy) -> tuple[IPAddress, ...]:
+    """The gateway's own outer addresses, each once."""
+    return tuple(dict.fromkeys(connection.local for connection in policy.connections))
+
+
+def family(address: IPAddress) -> str:
+    return "ip" if address.version == 4 else "ip6"
+
+
+def match(one: Flow) -> str:
+    """The nftables expression for the packets of a flow."""
+    parts = [_ends(one.source, one.destination)]
+    if one.protocol:
+        parts.append(f"meta l4proto {one.protocol}")
+    if one.icmp:
+        # Type and code are the first two octets of the header, as in a traffic selector.
+        parts.append(f"@th,0,16 {_range(one.icmp)}")
+    if one.source_ports:
+        parts.append(f"th sport {_range(one.source_ports)}")
+    if one.destination_ports:
+        parts.append(f"th dport {_range(one.destination_ports)}")
+    return " ".join(parts)
+
+
+def _rules(one: Flow, verdict: str, entry: SpdEntry) -> Iterator[str]:
+    yield f"{match(one)} {verdict}"
+    if one.needs_transport_header and entry.action is not Action.BYPASS:
+        fragment = _later_fragment(one.version)
+        ends = _ends(one.source, one.destination)
+        yield f"{ends} meta l4proto {one.protocol} {fragment} {verdict}"
+
+
+def _verdict(entry: SpdEntry, direction: str) -> str:
+    if entry.action is Action.BYPASS:
+        return "return"
+    return f"counter name {counter_name(entry, direction)} drop"
+
+
+def _ends(source: TrafficSelector, destination: TrafficSelector) -> str:
+    name = family(source.first)
+    parts = []
+    for side, selector in (("saddr", source), ("daddr", destination)):
+        networks = selector.networks()
+        if len(networks) > 1:
+            parts.append(f"{name} {side} {selector.first}-{selector.last}")
+        elif not whole(networks[0]):
+            host = networks[0].prefixlen == networks[0].max_prefixlen
+            parts.append(f"{name} {side} {selector.first if host else networks[0]}")
+    return " ".join(parts) or f"meta nfproto {'ipv4' if source.version == 4 else 'ipv6'}"
+
+
+def _later_fragment(version: int) -> str:
+    return "ip frag-off & 0x1fff != 0" if version == 4 else "frag frag-off != 0"
+
+
+def _range(numbers: tuple[int, int]) -> str:
+    first, last = numbers
+    return str(first) if first == last else f"{first}-{last}"

@@ -1,0 +1,108 @@
+"""The Linux machine around a gateway: guards, steering, kernel settings.
+
+Removal goes the other way round: the guards stand until nothing leads into the tunnel any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gatewright.host import guards, netfilter, netlink, state, sysctl
+from gatewright.host.names import HostNames
+from gatewright.host.steering import LocalAddress, plan
+from gatewright.policy.compiled import Action, CompiledPolicy
+
+_FORWARDING = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
+
+
+class LinuxHost:
+    """Implements ``host.interface.Host``.
+
+    ``state_directory`` exists and is writable; two files are kept in it: ``host.json`` (what was
+    changed) and ``guards.nft`` (the guards as a transaction, for the time between boot and start
+    of the daemon).
+    """
+
+    def __init__(self, state_directory: Path, names: HostNames | None = None) -> None:
+        self.names = names or HostNames()
+        self._state_file = state_directory / "host.json"
+        self._guards_file = state_directory / "guards.nft"
+        self._state = state.load(self._state_file) or state.HostState(tun=self.names.tun)
+
+    def local_addresses(self) -> Sequence[LocalAddress]:
+        return netlink.local_addresses(self.names)
+
+    def install_guards(self, policy: CompiledPolicy) -> None:
+        existing = netfilter.read_counters(self.names)
+        netfilter.apply(guards.ruleset(policy, self.names, existing))
+        self._write_guards(guards.ruleset(policy, self.names))
+
+    def steer(self, policy: CompiledPolicy) -> None:
+        wanted = plan(policy, self.names, self.local_addresses())
+        state.save(self._state_file, self._state)
+        self._quiet_tun()
+        netlink.apply(wanted, self.names)
+
+    def forwarding(self, policy: CompiledPolicy, *, enable: bool) -> Sequence[str]:
+        said = []
+        for version in sorted(_forwarded_versions(policy)):
+            name = _FORWARDING[version]
+            dotted = name.replace("/", ".")
+            if sysctl.read(name) == "1":
+                continue
+            if enable:
+                self._set(name, "1")
+                said.append(f"IPv{version} forwarding was off and is now on ({dotted} = 1).")
+            else:
+                said.append(
+                    f"IPv{version} forwarding is off, so hosts behind this gateway reach nothing "
+                    f"through it. Set {dotted} = 1, or run with --forwarding."
+                )
+        return said
+
+    def guarded(self) -> bool:
+        return netfilter.table_exists(self.names)
+
+    def remove(self) -> None:
+        netlink.remove(self.names)
+        for name, former in self._state.settings.items():
+            if sysctl.read(name) is not None:
+                sysctl.write(name, former)
+        netfilter.apply(guards.removal(self.names))
+        self._guards_file.unlink(missing_ok=True)
+        self._state_file.unlink(missing_ok=True)
+        self._state = state.HostState(tun=self.names.tun)
+
+    def guard_counters(self) -> Mapping[str, int]:
+        return netfilter.read_counters(self.names)
+
+    def _quiet_tun(self) -> None:
+        """The device carries what the policy selects, no link-local chatter of the kernel's own."""
+        device = f"net/ipv6/conf/{self.names.tun}"
+        if sysctl.read(f"{device}/addr_gen_mode") is not None:
+            sysctl.write(f"{device}/addr_gen_mode", "1")  # no link-local address
+            sysctl.write(f"{device}/accept_ra", "0")
+
+    def _set(self, name: str, value: str) -> None:
+        """Record the former value before it is changed, the first one when changed twice."""
+        former = sysctl.read(name)
+        if former is not None:
+            self._state.settings.setdefault(name, former)
+            state.save(self._state_file, self._state)
+        sysctl.write(name, value)
+
+    def _write_guards(self, text: str) -> None:
+        temporary = self._guards_file.with_suffix(".new")
+        temporary.touch(mode=0o600)
+        temporary.write_text(text)
+        temporary.replace(self._guards_file)
+
+
+def _forwarded_versions(policy: CompiledPolicy) -> set[int]:
+    return {
+        selector.version
+        for entry in policy.spd
+        if entry.action is Action.PROTECT
+        for selector in entry.local
+    }

@@ -1,0 +1,66 @@
+"""A machine in memory, for tests: records what was asked, in order, and can be told to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gatewright.host import guards
+from gatewright.host.names import HostError, HostNames
+from gatewright.host.steering import LocalAddress, Plan, plan
+from gatewright.policy.compiled import CompiledPolicy
+
+
+class MemoryHost:
+    """Implements ``host.interface.Host``.
+
+    ``calls`` is the order of changes ("guards", "steer", "remove", ...); ``refuse`` maps one of
+    these words to the sentence with which it is refused.
+    """
+
+    def __init__(
+        self, addresses: Sequence[LocalAddress] = (), names: HostNames | None = None
+    ) -> None:
+        self.names = names or HostNames()
+        self.addresses = list(addresses)
+        self.calls: list[str] = []
+        self.refuse: dict[str, str] = {}
+        self.ruleset = ""
+        self.plan: Plan | None = None
+        self.counters: dict[str, int] = {}
+        self.forwards = True
+
+    def local_addresses(self) -> Sequence[LocalAddress]:
+        return list(self.addresses)
+
+    def install_guards(self, policy: CompiledPolicy) -> None:
+        self._call("guards")
+        self.ruleset = guards.ruleset(policy, self.names, self.counters)
+        kept = self.counters
+        self.counters = {each.name: kept.get(each.name, 0) for each in guards.counters(policy)}
+
+    def steer(self, policy: CompiledPolicy) -> None:
+        self._call("steer")
+        self.plan = plan(policy, self.names, self.addresses)
+
+    def forwarding(self, policy: CompiledPolicy, *, enable: bool) -> Sequence[str]:  # noqa: ARG002
+        if self.forwards:
+            return []
+        self.forwards = enable
+        return ["IPv4 forwarding is now on." if enable else "IPv4 forwarding is off."]
+
+    def guarded(self) -> bool:
+        return bool(self.ruleset)
+
+    def remove(self) -> None:
+        self._call("remove")
+        self.plan = None
+        self.ruleset = ""
+        self.counters = {}
+
+    def guard_counters(self) -> Mapping[str, int]:
+        return dict(self.counters)
+
+    def _call(self, name: str) -> None:
+        if name in self.refuse:
+            raise HostError(self.refuse[name])
+        self.calls.append(name)
