@@ -1,0 +1,22 @@
+//! The edge between the packet engine and the operating system.
+//!
+//! Two traits are the whole system as the engine sees it:
+//!
+//! * [`Tun`]: one queue of the TUN device, whole frames with a virtio-net header;
+//! * [`Socket`]: one socket towards the peers, UDP port 4500 or IP protocol 50, in batches.
+//!
+//! `linux` implements them over the kernel, [`doubles`] in memory.  Everything that is `unsafe`
+//! stands in [`sys`], one file a subject; no other crate of the workspace has any.
+
+pub mod doubles;
+mod linux;
+mod receive;
+mod socket;
+mod sys;
+mod tun;
+
+pub use linux::{open_esp, open_udp, EspSocket, LinuxTun, SocketOptions, TunOptions, UdpSocket};
+pub use receive::{Datagram, ReceiveBatch, CONTROL_LEN, SLOT_LEN};
+pub use socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
+pub use sys::{path_mtu, EventFd, Poller, Ready};
+pub use tun::{Tun, TunOffload, VNET_HEADER_LEN};

@@ -1,0 +1,86 @@
+//! ESP directly over IP, protocol 50 (RFC 4303).
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::AtomicBool;
+
+use super::sending::send_all;
+use super::{set_buffers, set_path_mtu_discovery, SocketOptions};
+use crate::receive::ReceiveBatch;
+use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
+use crate::sys::{bound_socket, read_path_reports, receive_many, send_single, set_option};
+
+/// `IPV6_HDRINCL` of linux/in6.h, which the libc crate does not have.
+const IPV6_HDRINCL: libc::c_int = 36;
+
+/// A raw socket on one local address.  What is sent begins with the outer IP header; what is
+/// received does for IPv4 only (raw(7), ipv6(7)).
+#[derive(Debug)]
+pub struct EspSocket {
+    fd: OwnedFd,
+    local: SocketAddr,
+}
+
+/// Opens a socket on `local`.
+///
+/// Fails with [`io::ErrorKind::PermissionDenied`] without CAP_NET_RAW, `AddrNotAvailable` when the
+/// address is not one of this machine.
+pub fn open_esp(local: IpAddr, options: &SocketOptions) -> io::Result<EspSocket> {
+    let local = SocketAddr::new(local, 0);
+    let fd = bound_socket(local, libc::SOCK_RAW, libc::IPPROTO_ESP, options.mark)?;
+    let socket = fd.as_fd();
+    set_buffers(socket, options.buffer);
+    set_path_mtu_discovery(socket, local.is_ipv4())?;
+    if local.is_ipv4() {
+        set_option(socket, libc::IPPROTO_IP, libc::IP_HDRINCL, 1)?;
+    } else {
+        set_option(socket, libc::IPPROTO_IPV6, IPV6_HDRINCL, 1)?;
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
+    }
+    Ok(EspSocket { fd, local })
+}
+
+impl Socket for EspSocket {
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn encapsulation(&self) -> Encapsulation {
+        Encapsulation::Protocol50
+    }
+
+    fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<()> {
+        receive_many(self.fd.as_fd(), batch)
+    }
+
+    fn send(&self, arena: &[u8], messages: &[Outgoing]) -> Sent {
+        send_all(
+            self.fd.as_fd(),
+            arena,
+            messages,
+            false,
+            &AtomicBool::new(false),
+        )
+    }
+
+    fn send_one(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
+        send_single(self.fd.as_fd(), payload, to)
+    }
+
+    fn take_path_reports(&self, reports: &mut Vec<PathReport>) {
+        read_path_reports(self.fd.as_fd(), reports);
+    }
+
+    fn segmentation(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        Some(self.fd.as_raw_fd())
+    }
+}

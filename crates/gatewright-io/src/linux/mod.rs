@@ -1,0 +1,77 @@
+//! The traits over the Linux kernel.
+
+mod esp;
+mod sending;
+mod tun;
+mod udp;
+
+pub use esp::{open_esp, EspSocket};
+pub use tun::{LinuxTun, TunOptions};
+pub use udp::{open_udp, UdpSocket};
+
+use std::os::fd::BorrowedFd;
+
+use crate::sys::{set_option, try_option};
+
+/// What all sockets of an engine have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct SocketOptions {
+    /// `SO_MARK` of everything sent, by which routing rules exempt it; 0 for none.
+    pub mark: u32,
+    /// Octets of the receive and the send buffer.
+    pub buffer: u32,
+    /// Whether to merge and segment datagrams in the kernel where it can.
+    pub offload: bool,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self {
+            mark: 0x4757,
+            buffer: 16 << 20,
+            offload: true,
+        }
+    }
+}
+
+/// Large buffers: over the system's limit with CAP_NET_ADMIN, else up to it.
+fn set_buffers(socket: BorrowedFd<'_>, octets: u32) {
+    let octets = libc::c_int::try_from(octets).unwrap_or(libc::c_int::MAX);
+    for (force, plain) in [
+        (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
+        (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
+    ] {
+        if !try_option(socket, libc::SOL_SOCKET, force, octets) {
+            try_option(socket, libc::SOL_SOCKET, plain, octets);
+        }
+    }
+}
+
+/// Outer packets are never fragmented here, and what the network says of their size is kept in
+/// the error queue (RFC 4301 section 8.2).
+fn set_path_mtu_discovery(socket: BorrowedFd<'_>, ipv4: bool) -> std::io::Result<()> {
+    if ipv4 {
+        set_option(socket, libc::IPPROTO_IP, libc::IP_RECVERR, 1)?;
+    } else {
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1)?;
+    }
+    set_dont_fragment(socket, ipv4, true)
+}
+
+fn set_dont_fragment(socket: BorrowedFd<'_>, ipv4: bool, on: bool) -> std::io::Result<()> {
+    if ipv4 {
+        let mode = if on {
+            libc::IP_PMTUDISC_DO
+        } else {
+            libc::IP_PMTUDISC_DONT
+        };
+        set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, mode)
+    } else {
+        let mode = if on {
+            libc::IPV6_PMTUDISC_DO
+        } else {
+            libc::IPV6_PMTUDISC_DONT
+        };
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, mode)
+    }
+}

@@ -1,0 +1,104 @@
+//! ESP in UDP, port 4500 (RFC 3948).
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::sending::send_all;
+use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
+use crate::receive::ReceiveBatch;
+use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
+use crate::sys::{
+    bound_socket, read_path_reports, receive_many, send_single, set_option, try_option,
+};
+
+/// A UDP socket on one local address.
+#[derive(Debug)]
+pub struct UdpSocket {
+    fd: OwnedFd,
+    local: SocketAddr,
+    segmentation: AtomicBool,
+    merging: bool,
+}
+
+/// Opens a socket on `local`.
+///
+/// Fails with [`io::ErrorKind::AddrInUse`] when somebody else has the port, `AddrNotAvailable`
+/// when the address is not one of this machine.
+pub fn open_udp(local: SocketAddr, options: &SocketOptions) -> io::Result<UdpSocket> {
+    let fd = bound_socket(local, libc::SOCK_DGRAM, libc::IPPROTO_UDP, options.mark)?;
+    let socket = fd.as_fd();
+    set_buffers(socket, options.buffer);
+    set_path_mtu_discovery(socket, local.is_ipv4())?;
+    if local.is_ipv4() {
+        set_option(socket, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
+    } else {
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
+    }
+    let segmentation = options.offload && try_option(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0);
+    let merging = options.offload && try_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+    Ok(UdpSocket {
+        fd,
+        local,
+        segmentation: AtomicBool::new(segmentation),
+        merging,
+    })
+}
+
+impl Socket for UdpSocket {
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn encapsulation(&self) -> Encapsulation {
+        Encapsulation::Udp
+    }
+
+    fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<()> {
+        receive_many(self.fd.as_fd(), batch)
+    }
+
+    fn send(&self, arena: &[u8], messages: &[Outgoing]) -> Sent {
+        send_all(self.fd.as_fd(), arena, messages, true, &self.segmentation)
+    }
+
+    fn send_one(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
+        match send_single(self.fd.as_fd(), payload, to) {
+            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
+                // A large IKE message may be fragmented.  An ESP packet that another thread sends
+                // in between goes out without DF, which harms nothing.
+                let ipv4 = self.local.is_ipv4();
+                set_dont_fragment(self.fd.as_fd(), ipv4, false)?;
+                let result = send_single(self.fd.as_fd(), payload, to);
+                set_dont_fragment(self.fd.as_fd(), ipv4, true)?;
+                result
+            }
+            // The pending error of an earlier packet, told once.
+            Err(_) => send_single(self.fd.as_fd(), payload, to),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn take_path_reports(&self, reports: &mut Vec<PathReport>) {
+        read_path_reports(self.fd.as_fd(), reports);
+    }
+
+    fn segmentation(&self) -> bool {
+        self.segmentation.load(Ordering::Relaxed)
+    }
+
+    fn describe(&self) -> String {
+        match (self.segmentation(), self.merging) {
+            (true, true) => "segment merge",
+            (true, false) => "segment",
+            (false, true) => "merge",
+            (false, false) => "none",
+        }
+        .to_owned()
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        Some(self.fd.as_raw_fd())
+    }
+}

@@ -1,0 +1,26 @@
+//! System calls.  The only place in the workspace with `unsafe`; what it gives out is safe.
+#![allow(unsafe_code)]
+
+mod address;
+mod ioctl;
+mod message;
+mod option;
+mod poll;
+
+pub(crate) use ioctl::{attach_tun, configure_interface, persist_tun, set_tun_offload};
+pub(crate) use message::{read_path_reports, receive_many, send_many, send_single};
+pub use option::path_mtu;
+pub(crate) use option::{bound_socket, set_option, try_option};
+pub(crate) use poll::wait_writable;
+pub use poll::{EventFd, Poller, Ready};
+
+use std::io;
+
+/// The result of a system call, or the thread's error number.
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}

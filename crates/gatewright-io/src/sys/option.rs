@@ -1,0 +1,97 @@
+//! Sockets and their options.
+
+use std::io;
+use std::mem::size_of;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::address::RawAddress;
+use super::check;
+
+/// A non-blocking socket with a firewall mark, bound to `local`.
+pub(crate) fn bound_socket(
+    local: SocketAddr,
+    kind: libc::c_int,
+    protocol: libc::c_int,
+    mark: u32,
+) -> io::Result<OwnedFd> {
+    let family = if local.is_ipv4() {
+        libc::AF_INET
+    } else {
+        libc::AF_INET6
+    };
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: socket() has no memory arguments.
+    let fd = check(unsafe { libc::socket(family, kind, protocol) })?;
+    // SAFETY: `fd` was just opened and belongs to no one else.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    if mark != 0 {
+        let mark = libc::c_int::from_ne_bytes(mark.to_ne_bytes());
+        set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_MARK, mark)?;
+    }
+    if local.is_ipv6() {
+        set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
+    }
+    let (address, len) = RawAddress::new(local);
+    // SAFETY: `address` is valid for `len` octets and outlives the call.
+    check(unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr(), len) })?;
+    Ok(socket)
+}
+
+/// Sets an option whose value is an int.
+pub(crate) fn set_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    // SAFETY: the value pointer is valid for the length that is given with it.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            std::ptr::from_ref(&value).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+/// Sets an option that this kernel may not have, and tells whether it has.
+pub(crate) fn try_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> bool {
+    set_option(socket, level, name, value).is_ok()
+}
+
+/// Octets of the largest IP packet that the system believes the path from `local` to `remote`
+/// takes: the interface's MTU, or what ICMP has told since.
+pub fn path_mtu(local: IpAddr, remote: IpAddr, mark: u32) -> io::Result<u32> {
+    let socket = bound_socket(SocketAddr::new(local, 0), libc::SOCK_DGRAM, 0, mark)?;
+    // Any port will do: connecting a datagram socket sends nothing.
+    let (address, len) = RawAddress::new(SocketAddr::new(remote, 4500));
+    // SAFETY: `address` is valid for `len` octets and outlives the call.
+    check(unsafe { libc::connect(socket.as_raw_fd(), address.as_ptr(), len) })?;
+    let (level, name) = if remote.is_ipv4() {
+        (libc::IPPROTO_IP, libc::IP_MTU)
+    } else {
+        (libc::IPPROTO_IPV6, libc::IPV6_MTU)
+    };
+    let mut mtu: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: both pointers are valid; the kernel writes at most `len` octets to the first.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            std::ptr::from_mut(&mut mtu).cast(),
+            &mut len,
+        )
+    })?;
+    Ok(u32::try_from(mtu).unwrap_or(0))
+}

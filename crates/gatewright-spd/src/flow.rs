@@ -1,0 +1,61 @@
+//! What selectors can ask of a packet.
+
+use std::net::IpAddr;
+
+/// The IP version of a packet or a selector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Version {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// A packet's selector fields (RFC 4301 section 4.4.1.1).
+///
+/// Addresses are numbers, so that ranges compare; an IPv4 address is its 32 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// The IP version of both addresses.
+    pub version: Version,
+    /// The next layer protocol, after IPv6 extension headers.
+    pub protocol: u8,
+    /// Where it comes from.
+    pub source: u128,
+    /// Where it goes.
+    pub destination: u128,
+    /// Source and destination port.  For ICMP both are type * 256 + code (RFC 4301 section
+    /// 4.4.1.1), for the mobility header both are its type * 256.  None when the packet does not
+    /// show them: another protocol, or a fragment other than the first ("OPAQUE").
+    pub ports: Option<(u16, u16)>,
+    /// A fragment other than the first.
+    pub later_fragment: bool,
+}
+
+impl Flow {
+    /// The source as an address.
+    pub fn source_address(&self) -> IpAddr {
+        address(self.version, self.source)
+    }
+
+    /// The destination as an address.
+    pub fn destination_address(&self) -> IpAddr {
+        address(self.version, self.destination)
+    }
+}
+
+/// An address as the number that selectors compare.
+pub(crate) fn number(address: IpAddr) -> (Version, u128) {
+    match address {
+        IpAddr::V4(address) => (Version::V4, u128::from(u32::from(address))),
+        IpAddr::V6(address) => (Version::V6, u128::from(address)),
+    }
+}
+
+fn address(version: Version, number: u128) -> IpAddr {
+    match version {
+        // The lower 32 bits are the whole of an IPv4 number.
+        Version::V4 => IpAddr::V4((number as u32).into()),
+        Version::V6 => IpAddr::V6(number.into()),
+    }
+}

@@ -1,0 +1,200 @@
+//! The SPD against a slow reference, the SAD and the flow cache.
+#![allow(clippy::unwrap_used)]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use gatewright_spd::{
+    Action, Entry, Fit, Flow, FlowCache, Lookup, Sad, Selector, SelectorError, Selectors, Spd,
+    Version,
+};
+use proptest::prelude::*;
+
+const ANY_PORT: (u16, u16) = (0, u16::MAX);
+
+fn v4(address: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from(address))
+}
+
+fn v6(address: u128) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from(address))
+}
+
+fn any_v4() -> Selector {
+    Selector::new(v4(0), v4(u32::MAX), 0, ANY_PORT).unwrap()
+}
+
+fn flow(source: u32, destination: u32, protocol: u8, ports: Option<(u16, u16)>) -> Flow {
+    Flow {
+        version: Version::V4,
+        protocol,
+        source: source.into(),
+        destination: destination.into(),
+        ports,
+        later_fragment: false,
+    }
+}
+
+fn entry(id: u32, local: Vec<Selector>, remote: Vec<Selector>) -> Entry {
+    Entry {
+        id,
+        action: Action::Protect,
+        selectors: Selectors::new(local, remote),
+    }
+}
+
+fn id(lookup: Lookup<'_>) -> Option<(u32, bool)> {
+    match lookup {
+        Lookup::Entry(entry) => Some((entry.id, true)),
+        Lookup::PortsUnknown(entry) => Some((entry.id, false)),
+        Lookup::Nothing => None,
+    }
+}
+
+#[test]
+fn the_first_entry_wins_and_none_is_none() {
+    let web = Selector::new(v4(10), v4(20), 6, (80, 80)).unwrap();
+    let net = Selector::new(v4(10), v4(30), 0, ANY_PORT).unwrap();
+    let spd = Spd::new(vec![
+        entry(1, vec![any_v4()], vec![web]),
+        entry(2, vec![any_v4()], vec![net]),
+    ]);
+    let find = |flow: &Flow| id(spd.lookup_outbound(flow));
+    assert_eq!(find(&flow(1, 15, 6, Some((999, 80)))), Some((1, true)));
+    assert_eq!(find(&flow(1, 15, 6, Some((999, 81)))), Some((2, true)));
+    assert_eq!(find(&flow(1, 25, 17, Some((999, 80)))), Some((2, true)));
+    assert_eq!(find(&flow(1, 31, 6, Some((999, 80)))), None);
+    assert_eq!(find(&flow(1, 9, 6, Some((999, 80)))), None);
+}
+
+#[test]
+fn a_later_fragment_is_not_taken_for_a_later_entry() {
+    let web = Selector::new(v4(10), v4(20), 6, (80, 80)).unwrap();
+    let net = Selector::new(v4(10), v4(30), 0, ANY_PORT).unwrap();
+    let spd = Spd::new(vec![
+        entry(1, vec![any_v4()], vec![web]),
+        entry(2, vec![any_v4()], vec![net]),
+    ]);
+    let fragment = |protocol| Flow {
+        later_fragment: true,
+        ..flow(1, 15, protocol, None)
+    };
+    assert_eq!(id(spd.lookup_outbound(&fragment(6))), Some((1, false)));
+    assert_eq!(id(spd.lookup_outbound(&fragment(17))), Some((2, true)));
+}
+
+#[test]
+fn versions_do_not_mix() {
+    let low_v6 = Selector::new(v6(0), v6(100), 0, ANY_PORT).unwrap();
+    let selectors = Selectors::new(vec![low_v6], vec![low_v6]);
+    assert_eq!(selectors.fit_outbound(&flow(1, 2, 6, None)), Fit::Outside);
+    assert_eq!(
+        Selector::new(v4(0), v6(1), 0, ANY_PORT),
+        Err(SelectorError::MixedVersions)
+    );
+    assert_eq!(
+        Selector::new(v4(1), v4(0), 0, ANY_PORT),
+        Err(SelectorError::Empty)
+    );
+}
+
+#[test]
+fn inbound_is_outbound_mirrored() {
+    let here = Selector::new(v4(1), v4(5), 0, ANY_PORT).unwrap();
+    let there = Selector::new(v4(10), v4(20), 6, (80, 80)).unwrap();
+    let selectors = Selectors::new(vec![here], vec![there]);
+    assert_eq!(
+        selectors.fit_outbound(&flow(3, 15, 6, Some((5, 80)))),
+        Fit::Inside
+    );
+    assert_eq!(
+        selectors.fit_inbound(&flow(15, 3, 6, Some((80, 5)))),
+        Fit::Inside
+    );
+    assert_eq!(
+        selectors.fit_inbound(&flow(3, 15, 6, Some((5, 80)))),
+        Fit::Outside
+    );
+}
+
+#[test]
+fn the_sad_finds_what_was_put_in() {
+    let mut sad = Sad::default();
+    for spi in (256..100_000u32).step_by(7) {
+        assert_eq!(sad.insert(spi, spi), None);
+    }
+    assert!((256..100_000).all(|spi| sad.get(spi).is_some() == ((spi - 256) % 7 == 0)));
+    assert_eq!(sad.remove(256), Some(256));
+    assert_eq!(sad.get(256), None);
+}
+
+#[test]
+fn a_decision_dies_with_its_generation() {
+    let mut cache = FlowCache::new(100, 42);
+    let one = flow(1, 2, 6, Some((3, 4)));
+    cache.put(7, &one, "protect");
+    assert_eq!(cache.get(7, &one), Some(&"protect"));
+    assert_eq!(cache.get(8, &one), None);
+    assert_eq!(cache.get(7, &flow(1, 2, 6, Some((3, 5)))), None);
+    cache.clear();
+    assert_eq!(cache.get(7, &one), None);
+}
+
+prop_compose! {
+    fn any_selector()(
+        ends in (0u32..40, 0u32..40),
+        top in any::<bool>(),
+        protocol in prop_oneof![Just(0u8), Just(6), Just(17)],
+        ports in prop_oneof![Just(ANY_PORT), Just((80, 90)), Just((0, 84))],
+    ) -> Selector {
+        let (low, high) = (ends.0.min(ends.1), ends.0.max(ends.1));
+        let high = if top { u32::MAX } else { high };
+        Selector::new(v4(low), v4(high), protocol, ports).unwrap()
+    }
+}
+
+prop_compose! {
+    fn any_flow()(
+        source in 0u32..42,
+        destination in prop_oneof![0u32..42, Just(u32::MAX)],
+        protocol in prop_oneof![Just(6u8), Just(17), Just(50)],
+        ports in (78u16..92, 78u16..92),
+        later_fragment in any::<bool>(),
+    ) -> Flow {
+        let ports = (!later_fragment && protocol != 50).then_some(ports);
+        Flow { later_fragment, ..flow(source, destination, protocol, ports) }
+    }
+}
+
+/// RFC 4301 in its plainest form: one entry after the other.
+fn reference(entries: &[Entry], flow: &Flow) -> Option<(u32, bool)> {
+    entries
+        .iter()
+        .find_map(|entry| match entry.selectors.fit_outbound(flow) {
+            Fit::Inside => Some((entry.id, true)),
+            Fit::PortsUnknown => Some((entry.id, false)),
+            Fit::Outside => None,
+        })
+}
+
+proptest! {
+    #[test]
+    fn the_index_finds_what_trying_every_entry_finds(
+        sides in prop::collection::vec(
+            (
+                prop::collection::vec(any_selector(), 0..3),
+                prop::collection::vec(any_selector(), 0..4),
+            ),
+            0..20,
+        ),
+        flows in prop::collection::vec(any_flow(), 50),
+    ) {
+        let entries: Vec<Entry> = (1u32..)
+            .zip(sides)
+            .map(|(id, (local, remote))| entry(id, local, remote))
+            .collect();
+        let spd = Spd::new(entries.clone());
+        for flow in flows {
+            prop_assert_eq!(id(spd.lookup_outbound(&flow)), reference(&entries, &flow));
+        }
+    }
+}
