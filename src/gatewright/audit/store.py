@@ -1,0 +1,91 @@
+"""The audit trail on disk: an SQLite file with a bounded number of rows."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from gatewright.audit.event import Event, Kind, Record, Severity
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS event (
+  sequence INTEGER PRIMARY KEY,
+  first REAL NOT NULL, last REAL NOT NULL, count INTEGER NOT NULL,
+  kind TEXT NOT NULL, severity TEXT NOT NULL, tunnel TEXT NOT NULL, child TEXT NOT NULL,
+  text TEXT NOT NULL, details TEXT NOT NULL
+)
+"""
+_KINDS = {kind.text: kind for kind in Kind}
+_TRIM_EVERY = 256
+
+
+class Store:
+    """Keeps the newest ``limit`` records (a few more between trims).
+
+    A file that is damaged or not ours is set aside (``.damaged``), never a reason not to start.
+    """
+
+    def __init__(self, path: Path, limit: int = 20_000) -> None:
+        self._limit = limit
+        self._since_trim = 0
+        path.touch(mode=0o600)
+        try:
+            self._database = _open(path)
+        except sqlite3.DatabaseError:
+            path.replace(path.with_suffix(".damaged"))
+            path.touch(mode=0o600)
+            self._database = _open(path)
+
+    def put(self, record: Record) -> None:
+        """Insert, or replace the record of the same sequence number."""
+        event = record.event
+        self._database.execute(
+            "INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.sequence,
+                record.first,
+                record.last,
+                record.count,
+                event.kind.text,
+                event.severity.value,
+                event.tunnel,
+                event.child,
+                event.text,
+                json.dumps(dict(event.details)),
+            ),
+        )
+        self._since_trim += 1
+        if self._since_trim >= _TRIM_EVERY:
+            self._since_trim = 0
+            self._database.execute(
+                "DELETE FROM event WHERE sequence <= (SELECT max(sequence) FROM event) - ?",
+                (self._limit,),
+            )
+
+    def newest(self, count: int) -> Sequence[Record]:
+        """The newest records, oldest of them first; unknown kinds (of a later version) left out."""
+        rows = self._database.execute(
+            "SELECT * FROM event ORDER BY sequence DESC LIMIT ?", (count,)
+        ).fetchall()
+        return [_record(row) for row in reversed(rows) if row[4] in _KINDS]
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None)
+    # The trail need not survive a power cut to the last row, and must not make the gateway wait
+    # for the disk at every event.
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=OFF")
+    database.execute(_SCHEMA)
+    return database
+
+
+def _record(row: tuple[int, float, float, int, str, str, str, str, str, str]) -> Record:
+    sequence, first, last, count, kind, severity, tunnel, child, text, details = row
+    event = Event(_KINDS[kind], Severity(severity), text, tunnel, child, json.loads(details))
+    return Record(sequence, first, last, count, event)

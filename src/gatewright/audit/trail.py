@@ -1,0 +1,115 @@
+"""The audit trail: the newest events in memory, all of them on disk, and who listens.
+
+An event that repeats the last one of its tunnel is counted, not written again, so that a peer that
+fails every few seconds is one line with a count.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from gatewright.audit.event import Event, Record
+
+Listener = Callable[[Record], None]
+
+_LOOK_BACK = 32
+"""How many records back an event may repeat; more than there are reasons to drop a message."""
+
+
+class Sink(Protocol):
+    """Where records are kept; ``store.Store`` is one."""
+
+    def put(self, record: Record) -> None: ...
+
+    def newest(self, count: int) -> Sequence[Record]: ...
+
+
+class Trail:
+    """``wall_clock`` gives seconds since 1970.
+
+    A repetition within ``collapse`` seconds changes the record in place: same sequence number,
+    later ``last``, higher ``count``.  Repetitions are kept and told at most once in
+    ``repeat_interval`` seconds, since a flood of datagrams is one.
+    """
+
+    def __init__(
+        self,
+        wall_clock: Callable[[], float],
+        sink: Sink | None = None,
+        capacity: int = 2000,
+        collapse: float = 3600.0,
+        repeat_interval: float = 1.0,
+    ) -> None:
+        self._clock = wall_clock
+        self._sink = sink
+        self._collapse = collapse
+        self._repeat_interval = repeat_interval
+        self._records: deque[Record] = deque(sink.newest(capacity) if sink else (), capacity)
+        self._next = self._records[-1].sequence + 1 if self._records else 1
+        self._listeners: list[Listener] = []
+        self._told: dict[int, float] = {}  # when each of the newest records was last told
+        self._untold: dict[int, Record] = {}
+
+    def add(self, event: Event) -> Record:
+        now = self._clock()
+        place = self._repetition(event, now)
+        if place is None:
+            self.flush()
+            self._told = {number: at for number, at in self._told.items() if self._recent(number)}
+            record = Record(self._next, now, now, 1, event)
+            self._next += 1
+            self._records.append(record)
+            self._tell(record, now)
+            return record
+        former = self._records[place]
+        record = replace(former, last=now, count=former.count + 1, event=event)
+        self._records[place] = record
+        if now - self._told.get(record.sequence, 0.0) >= self._repeat_interval:
+            self._tell(record, now)
+        else:
+            self._untold[record.sequence] = record
+        return record
+
+    def flush(self) -> None:
+        """Keep and tell what was held back."""
+        now = self._clock()
+        for record in tuple(self._untold.values()):
+            self._tell(record, now)
+
+    def newest(self, count: int, tunnel: str | None = None) -> Sequence[Record]:
+        """The newest records, of one tunnel or of all, oldest of them first."""
+        wanted = [each for each in self._records if tunnel is None or each.event.tunnel == tunnel]
+        return wanted[-count:] if count > 0 else []
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call for each new or repeated record; the result ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _tell(self, record: Record, now: float) -> None:
+        self._told[record.sequence] = now
+        self._untold.pop(record.sequence, None)
+        if self._sink is not None:
+            self._sink.put(record)
+        for listener in tuple(self._listeners):
+            listener(record)
+
+    def _recent(self, sequence: int) -> bool:
+        return sequence > self._next - _LOOK_BACK
+
+    def _repetition(self, event: Event, now: float) -> int | None:
+        """Index of the record that this event repeats.
+
+        Looks back over a few records: when two tunnels fail in turn, each repeats itself.
+        Stops at a different event of the same tunnel, since then something happened in between.
+        """
+        for back in range(1, min(_LOOK_BACK, len(self._records)) + 1):
+            record = self._records[-back]
+            if record.event.sameness == event.sameness:
+                return len(self._records) - back if now - record.last <= self._collapse else None
+            if record.event.tunnel == event.tunnel and event.tunnel:
+                return None
+        return None
