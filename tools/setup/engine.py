@@ -42,6 +42,7 @@ def build(cargo: Path) -> None:
         **os.environ,
         "VIRTUAL_ENV": str(VENV),
         "PYO3_PYTHON": str(PYTHON),
+        "PIP_QUIET": "1",
         "PATH": f"{VENV / 'bin'}:{cargo.parent}:{os.environ.get('PATH', os.defpath)}",
     }
     command = [str(VENV / "bin" / "maturin"), "develop", "--release", "--locked", "--quiet"]
