@@ -1,0 +1,1 @@
+"""The payloads of IKEv1, one file each, with the picture of its RFC."""
