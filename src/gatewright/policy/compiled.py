@@ -30,7 +30,10 @@ class IdentityType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody says to be: ``value`` is text (an address, a name, ``user@fqdn``, or hex of a key id)."""
+    """Who somebody says to be.
+
+    ``value`` is text: an address, a name, ``user@fqdn``, or hex of a key id.
+    """
 
     type: IdentityType
     value: str
@@ -94,6 +97,14 @@ class NatTraversal(Enum):
     OFF = "off"
 
 
+class ConnectionType(Enum):
+    """Which kind of external interface a tunnel rule is for."""
+
+    ALL = "all"
+    LAN = "lan"
+    REMOTE_ACCESS = "remote-access"  # dial-up and other point-to-point links
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """One pair of traffic selector sets under a connection, and how to protect it.
@@ -135,6 +146,7 @@ class Connection:
     dpd_delay: int = 30
     dpd_timeout: int = 150
     nat_traversal: NatTraversal = NatTraversal.AUTO
+    connection_type: ConnectionType = ConnectionType.ALL
     source: str = ""
 
 
