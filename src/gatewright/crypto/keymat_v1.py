@@ -42,15 +42,34 @@ def derive_psk_keys(
     Raises `WeakKey` when the cipher's key comes out as one that it must not use.
     """
     skeyid = compute_prf(prf, key.reveal(), nonce_i + nonce_r)
+    return keys_from_skeyid(prf, cipher, Secret(skeyid), cookie_i, cookie_r, shared)
+
+
+def keys_from_skeyid(
+    prf: Prf, cipher: Cipher, skeyid: Secret, cookie_i: bytes, cookie_r: bytes, shared: Secret
+) -> PhaseOneKeys:
+    """What follows from SKEYID alike for every method of authentication (section 5)."""
+    base = skeyid.reveal()
     common = shared.reveal() + cookie_i + cookie_r
-    skeyid_d = compute_prf(prf, skeyid, common + b"\x00")
-    skeyid_a = compute_prf(prf, skeyid, skeyid_d + common + b"\x01")
-    skeyid_e = compute_prf(prf, skeyid, skeyid_a + common + b"\x02")
-    encryption_key = _expand_encryption_key(prf, skeyid_e, cipher.key_bits // 8)
+    skeyid_d = compute_prf(prf, base, common + b"\x00")
+    skeyid_a = compute_prf(prf, base, skeyid_d + common + b"\x01")
+    skeyid_e = compute_prf(prf, base, skeyid_a + common + b"\x02")
+    encryption_key = expand_encryption_key(prf, skeyid_e, cipher.key_bits // 8)
     refuse_weak_key(cipher, encryption_key)
     return PhaseOneKeys(
-        Secret(skeyid), Secret(skeyid_d), Secret(skeyid_a), Secret(skeyid_e), Secret(encryption_key)
+        skeyid, Secret(skeyid_d), Secret(skeyid_a), Secret(skeyid_e), Secret(encryption_key)
     )
+
+
+def expand_encryption_key(prf: Prf, skeyid_e: bytes, length: int) -> bytes:
+    """The first octets of SKEYID_e or, where it is too short, of Ka (appendix B)."""
+    if length <= len(skeyid_e):
+        return skeyid_e[:length]
+    output = block = compute_prf(prf, skeyid_e, b"\x00")
+    while len(output) < length:
+        block = compute_prf(prf, skeyid_e, block)
+        output += block
+    return output[:length]
 
 
 def phase_one_hash(
@@ -142,17 +161,6 @@ def _message_id(message_id: int) -> bytes:
 
 def _authenticate(prf: Prf, keys: PhaseOneKeys, data: bytes) -> bytes:
     return compute_prf(prf, keys.skeyid_a.reveal(), data)
-
-
-def _expand_encryption_key(prf: Prf, skeyid_e: bytes, length: int) -> bytes:
-    """The first octets of SKEYID_e or, where it is too short, of Ka (appendix B)."""
-    if length <= len(skeyid_e):
-        return skeyid_e[:length]
-    output = block = compute_prf(prf, skeyid_e, b"\x00")
-    while len(output) < length:
-        block = compute_prf(prf, skeyid_e, block)
-        output += block
-    return output[:length]
 
 
 def _feedback(prf: Prf, key: bytes, seed: bytes, length: int) -> bytes:
