@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -75,8 +76,9 @@ class Process:
         return self._child.wait()
 
     def kill(self) -> None:
-        """SIGKILL: as in a crash, nothing is tidied up."""
-        self._child.kill()
+        """SIGKILL to it and its children: as in a crash, nothing is tidied up."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self._child.wait()
 
     def wait_readable(self, descriptor: int, what: str, timeout: float) -> None:
