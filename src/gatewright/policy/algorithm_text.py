@@ -155,7 +155,8 @@ def parse_groups(text: str) -> tuple[Group, ...]:
 
 def format_ike(method: IkeMethod) -> str:
     """The text that ``parse_ike`` reads as this method."""
-    return _join(method.ciphers, method.integrities, method.prfs, method.groups)
+    prfs = () if method.prfs == _prfs_of(method.integrities) else method.prfs
+    return _join(method.ciphers, method.integrities, prfs, method.groups)
 
 
 def format_esp(method: EspMethod) -> str:

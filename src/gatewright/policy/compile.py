@@ -41,11 +41,44 @@ def compile_policy(
 
     Raises ``PolicyError`` with every reason why the policy cannot be executed.
     """
-    surroundings = Surroundings.of(local_addresses, resolve)
+    parts = compile_parts(policy, Surroundings.of(local_addresses, resolve))
+    if parts.findings:
+        raise PolicyError(parts.findings)
+    return _assemble(policy, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTunnel:
+    """One tunnel by itself: a connection with numberless children, and their SPD entries."""
+
+    pair: TunnelPair
+    connection: Connection
+    entries: tuple[SpdEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A permit or block rule."""
+
+    active: ActiveRule
+    entries: tuple[SpdEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What could be compiled; ``findings`` say why the rest could not."""
+
+    tunnels: tuple[CompiledTunnel, ...]
+    rules: tuple[CompiledRule, ...]
+    findings: tuple[Finding, ...]
+
+
+def compile_parts(policy: Policy, surroundings: Surroundings) -> Parts:
+    """Each tunnel and rule by itself, so that one mistake does not hide what else there is."""
     pairing = pair_rules(expand(policy), surroundings.local_addresses)
     findings = list(pairing.findings)
-    tunnels: list[_Compiled] = []
-    entries: list[SpdEntry] = []
+    tunnels: list[CompiledTunnel] = []
+    rules: list[CompiledRule] = []
     for pair in pairing.tunnels:
         try:
             tunnels.append(_compile_tunnel(pair, surroundings))
@@ -53,23 +86,14 @@ def compile_policy(
             findings.extend(problem.findings)
     for active in pairing.plain:
         try:
-            entries.extend(_plain_entries(active, surroundings))
+            entries = tuple(_plain_entries(active, surroundings))
+            rules.append(CompiledRule(active, entries))
         except PolicyError as problem:
             findings.extend(problem.findings)
-    if findings:
-        raise PolicyError(findings)
-    return _assemble(policy, _share_connections(tunnels), entries)
+    return Parts(tuple(tunnels), tuple(rules), tuple(findings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """One tunnel: its connection with numberless children, and an SPD entry for each child."""
-
-    connection: Connection
-    entries: tuple[SpdEntry, ...]
-
-
-def _compile_tunnel(pair: TunnelPair, surroundings: Surroundings) -> _Compiled:
+def _compile_tunnel(pair: TunnelPair, surroundings: Surroundings) -> CompiledTunnel:
     rule, exchange, action = pair.outbound.rule, pair.outbound.key_exchange, pair.outbound.action
     findings = [*disagreements(pair), *incompatible(action, exchange)]
     local = surroundings.endpoint(pair.local, pair.inbound.place)
@@ -88,7 +112,8 @@ def _compile_tunnel(pair: TunnelPair, surroundings: Surroundings) -> _Compiled:
     split = one_by_one if exchange.version is IkeVersion.V1 else combined
     entries = tuple(_protect_entries(pair.name, split(pairs)))
     proposals = esp_proposals(action, exchange)
-    return _Compiled(
+    return CompiledTunnel(
+        pair,
         Connection(
             name=pair.name,
             version=exchange.version,
@@ -170,51 +195,56 @@ def _both_ways(one: Filter, surroundings: Surroundings) -> Iterable[SelectorPair
         yield destination, source
 
 
-def _share_connections(tunnels: list[_Compiled]) -> list[_Compiled]:
-    """Tunnels between the same gateways with the same key exchange share one IKE SA."""
-    shared: dict[Connection, list[_Compiled]] = {}
+def _share_connections(
+    tunnels: Iterable[CompiledTunnel],
+) -> tuple[list[Connection], list[SpdEntry]]:
+    """Tunnels between the same gateways with the same key exchange share one IKE SA.
+
+    It has the name of the first of them; the children keep those of their tunnels.
+    """
+    shared: dict[Connection, list[CompiledTunnel]] = {}
     for tunnel in tunnels:
-        alike = replace(tunnel.connection, name="", children=(), source="")
-        shared.setdefault(alike, []).append(tunnel)
-    result = []
+        shared.setdefault(settings_of(tunnel.connection), []).append(tunnel)
+    connections = []
+    entries: list[SpdEntry] = []
     for members in shared.values():
         first = members[0].connection
         children = tuple(child for member in members for child in member.connection.children)
-        result.append(
-            _Compiled(
-                replace(first, children=children),
-                tuple(
-                    replace(entry, tunnel=first.name)
-                    for member in members
-                    for entry in member.entries
-                ),
-            )
+        connections.append(replace(first, children=children))
+        entries.extend(
+            replace(entry, tunnel=first.name) for member in members for entry in member.entries
         )
-    return result
+    return connections, entries
 
 
-def _assemble(policy: Policy, tunnels: list[_Compiled], plain: list[SpdEntry]) -> CompiledPolicy:
-    protect = [entry for tunnel in tunnels for entry in tunnel.entries]
+def settings_of(connection: Connection) -> Connection:
+    """What two tunnels must have in common to share an IKE SA."""
+    return replace(connection, name="", children=(), source="")
+
+
+def _assemble(policy: Policy, parts: Parts) -> CompiledPolicy:
+    connections, protect = _share_connections(parts.tunnels)
+    plain = [entry for rule in parts.rules for entry in rule.entries]
     spd = numbered(most_specific_first(dict.fromkeys([*protect, *plain])))
     number = {(entry.tunnel, entry.child): entry.id for entry in spd}
-    connections = tuple(
-        replace(
-            tunnel.connection,
-            children=tuple(
-                replace(child, policy_id=number[tunnel.connection.name, child.name])
-                for child in tunnel.connection.children
-            ),
-        )
-        for tunnel in tunnels
-    )
     return CompiledPolicy(
         name=policy.name,
-        connections=connections,
+        connections=tuple(_with_numbers(one, number) for one in connections),
         spd=tuple(spd),
         internal_interface=policy.interfaces.internal,
         external_interface=policy.interfaces.external,
         source=policy.filename,
         secrets=frozenset(one.authentication.secret for one in connections),
+    )
+
+
+def _with_numbers(connection: Connection, number: dict[tuple[str, str], int]) -> Connection:
+    return replace(
+        connection,
+        children=tuple(
+            replace(child, policy_id=number[connection.name, child.name])
+            for child in connection.children
+        ),
     )
 
 

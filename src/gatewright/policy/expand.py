@@ -82,7 +82,7 @@ def _ends(tunnel: Tunnel, direction: Direction) -> tuple[Side, Side]:
 def _filter_list(name: str, tunnel: Tunnel, direction: Direction) -> FilterList:
     source, destination = _ends(tunnel, direction)
     filters = tuple(
-        Filter(a, b, mirrored=False, description=name, place=source.place)
+        Filter(a, b, mirrored=False, place=source.place)
         for a in source.networks
         for b in destination.networks
         if versions_of(a) & versions_of(b)
