@@ -38,6 +38,7 @@ class Kind(Enum):
     GATEWAY_STARTED = "gateway-started", 0
     GATEWAY_STOPPED = "gateway-stopped", 0
     HOST_NOTICE = "host-notice", 0
+    INTERNAL_ERROR = "internal-error", 0
 
     def __init__(self, text: str, number: int) -> None:
         self.text = text

@@ -36,6 +36,10 @@ class Host(Protocol):
         """
         ...
 
+    def restore_guards(self) -> bool:
+        """Put up the guards of the last run when none stand (after a boot); whether it did."""
+        ...
+
     def guarded(self) -> bool:
         """Whether guards stand, from this or an earlier process."""
         ...

@@ -61,6 +61,12 @@ class LinuxHost:
                 )
         return said
 
+    def restore_guards(self) -> bool:
+        if self.guarded() or not self._guards_file.exists():
+            return False
+        netfilter.apply(self._guards_file.read_text())
+        return True
+
     def guarded(self) -> bool:
         return netfilter.table_exists(self.names)
 

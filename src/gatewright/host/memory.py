@@ -48,6 +48,9 @@ class MemoryHost:
         self.forwards = enable
         return ["IPv4 forwarding is now on." if enable else "IPv4 forwarding is off."]
 
+    def restore_guards(self) -> bool:
+        return False
+
     def guarded(self) -> bool:
         return bool(self.ruleset)
 
