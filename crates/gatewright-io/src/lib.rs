@@ -15,8 +15,10 @@ mod socket;
 mod sys;
 mod tun;
 
-pub use linux::{open_esp, open_udp, EspSocket, LinuxTun, SocketOptions, TunOptions, UdpSocket};
+pub use linux::{
+    open_esp, open_udp, EspSocket, LinuxTun, SocketOptions, TunKeeper, TunOptions, UdpSocket,
+};
 pub use receive::{Datagram, ReceiveBatch, CONTROL_LEN, SLOT_LEN};
 pub use socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
-pub use sys::{path_mtu, EventFd, Poller, Ready};
+pub use sys::{fill_random, path_mtu, EventFd, Poller, Ready};
 pub use tun::{Tun, TunOffload, VNET_HEADER_LEN};

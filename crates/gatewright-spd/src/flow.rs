@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use gatewright_packet::{FlowKey, Ports};
+
 /// The IP version of a packet or a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Version {
@@ -24,12 +26,26 @@ pub struct Flow {
     pub source: u128,
     /// Where it goes.
     pub destination: u128,
-    /// Source and destination port.  For ICMP both are type * 256 + code (RFC 4301 section
-    /// 4.4.1.1), for the mobility header both are its type * 256.  None when the packet does not
-    /// show them: another protocol, or a fragment other than the first ("OPAQUE").
+    /// Source and destination port.  For ICMP both are type * 256 + code (RFC 7296 section
+    /// 3.13.1).  None when the packet does not show them.
     pub ports: Option<(u16, u16)>,
-    /// A fragment other than the first.
-    pub later_fragment: bool,
+    /// The protocol has ports, but not in this packet: a fragment other than the first ("OPAQUE").
+    pub opaque: bool,
+}
+
+impl From<FlowKey> for Flow {
+    fn from(key: FlowKey) -> Self {
+        let (version, source) = number(key.source);
+        let (_, destination) = number(key.destination);
+        Self {
+            version,
+            protocol: key.protocol,
+            source,
+            destination,
+            ports: key.ports.source().zip(key.ports.destination()),
+            opaque: key.ports == Ports::Opaque,
+        }
+    }
 }
 
 impl Flow {

@@ -91,7 +91,7 @@ impl Selector {
         }
         match port {
             Some(port) if self.first_port <= port && port <= self.last_port => Fit::Inside,
-            None if flow.later_fragment => Fit::PortsUnknown,
+            None if flow.opaque => Fit::PortsUnknown,
             _ => Fit::Outside,
         }
     }

@@ -1,11 +1,11 @@
-//! The SPD against a slow reference, the SAD and the flow cache.
+//! The SPD against a slow reference, the snapshot map and the flow cache.
 #![allow(clippy::unwrap_used)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gatewright_spd::{
-    Action, Entry, Fit, Flow, FlowCache, Lookup, Sad, Selector, SelectorError, Selectors, Spd,
-    Version,
+    Action, Entry, Fit, Flow, FlowCache, Lookup, Selector, SelectorError, Selectors, SnapshotMap,
+    Spd, Version,
 };
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ fn flow(source: u32, destination: u32, protocol: u8, ports: Option<(u16, u16)>) 
         source: source.into(),
         destination: destination.into(),
         ports,
-        later_fragment: false,
+        opaque: false,
     }
 }
 
@@ -67,7 +67,7 @@ fn the_first_entry_wins_and_none_is_none() {
 }
 
 #[test]
-fn a_later_fragment_is_not_taken_for_a_later_entry() {
+fn a_opaque_is_not_taken_for_a_later_entry() {
     let web = Selector::new(v4(10), v4(20), 6, (80, 80)).unwrap();
     let net = Selector::new(v4(10), v4(30), 0, ANY_PORT).unwrap();
     let spd = Spd::new(vec![
@@ -75,7 +75,7 @@ fn a_later_fragment_is_not_taken_for_a_later_entry() {
         entry(2, vec![any_v4()], vec![net]),
     ]);
     let fragment = |protocol| Flow {
-        later_fragment: true,
+        opaque: true,
         ..flow(1, 15, protocol, None)
     };
     assert_eq!(id(spd.lookup_outbound(&fragment(6))), Some((1, false)));
@@ -117,14 +117,18 @@ fn inbound_is_outbound_mirrored() {
 }
 
 #[test]
-fn the_sad_finds_what_was_put_in() {
-    let mut sad = Sad::default();
+fn a_snapshot_keeps_what_later_changes_do_not_touch() {
+    let mut map = SnapshotMap::default();
     for spi in (256..100_000u32).step_by(7) {
-        assert_eq!(sad.insert(spi, spi), None);
+        assert_eq!(map.insert(spi, spi), None);
     }
-    assert!((256..100_000).all(|spi| sad.get(spi).is_some() == ((spi - 256) % 7 == 0)));
-    assert_eq!(sad.remove(256), Some(256));
-    assert_eq!(sad.get(256), None);
+    let snapshot = map.clone();
+    assert_eq!(map.remove(256), Some(256));
+    assert_eq!(map.insert(263, 1), Some(263));
+    assert_eq!((map.get(256), map.get(263)), (None, Some(&1)));
+    assert_eq!(map.len() + 1, snapshot.len());
+    assert!((256..100_000).all(|spi| snapshot.get(spi).is_some() == ((spi - 256) % 7 == 0)));
+    assert_eq!(snapshot.values().count(), snapshot.len());
 }
 
 #[test]
@@ -158,10 +162,10 @@ prop_compose! {
         destination in prop_oneof![0u32..42, Just(u32::MAX)],
         protocol in prop_oneof![Just(6u8), Just(17), Just(50)],
         ports in (78u16..92, 78u16..92),
-        later_fragment in any::<bool>(),
+        opaque in any::<bool>(),
     ) -> Flow {
-        let ports = (!later_fragment && protocol != 50).then_some(ports);
-        Flow { later_fragment, ..flow(source, destination, protocol, ports) }
+        let ports = (!opaque && protocol != 50).then_some(ports);
+        Flow { opaque, ..flow(source, destination, protocol, ports) }
     }
 }
 

@@ -6,7 +6,7 @@ mod tun;
 mod udp;
 
 pub use esp::{open_esp, EspSocket};
-pub use tun::{LinuxTun, TunOptions};
+pub use tun::{LinuxTun, TunKeeper, TunOptions};
 pub use udp::{open_udp, UdpSocket};
 
 use std::os::fd::BorrowedFd;

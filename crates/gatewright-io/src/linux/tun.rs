@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
 
 use crate::sys::{attach_tun, configure_interface, persist_tun, set_tun_offload};
 use crate::tun::{Tun, TunOffload};
@@ -24,8 +25,19 @@ pub struct TunOptions {
 /// One queue of a TUN device.
 #[derive(Debug)]
 pub struct LinuxTun {
-    device: File,
+    device: Arc<File>,
     offload: TunOffload,
+}
+
+/// Keeps the device open beside its worker.
+#[derive(Debug)]
+pub struct TunKeeper(Arc<File>);
+
+impl TunKeeper {
+    /// The device goes away with its last descriptor.
+    pub fn remove_on_close(&self) -> io::Result<()> {
+        persist_tun(self.0.as_fd(), false)
+    }
 }
 
 impl LinuxTun {
@@ -51,12 +63,15 @@ impl LinuxTun {
             set_tun_offload(device.as_fd(), 0)?;
             TunOffload::default()
         };
-        Ok(Self { device, offload })
+        Ok(Self {
+            device: Arc::new(device),
+            offload,
+        })
     }
 
-    /// The device goes away with its last descriptor.
-    pub fn remove_on_close(&self) -> io::Result<()> {
-        persist_tun(self.device.as_fd(), false)
+    /// A second hold on the device.
+    pub fn keeper(&self) -> TunKeeper {
+        TunKeeper(Arc::clone(&self.device))
     }
 }
 
@@ -91,11 +106,11 @@ fn negotiate_offload(device: &File) -> TunOffload {
 
 impl Tun for LinuxTun {
     fn read(&mut self, frame: &mut [u8]) -> io::Result<usize> {
-        self.device.read(frame)
+        (&*self.device).read(frame)
     }
 
     fn write(&mut self, parts: &[IoSlice<'_>]) -> io::Result<()> {
-        self.device.write_vectored(parts).map(|_| ())
+        (&*self.device).write_vectored(parts).map(|_| ())
     }
 
     fn offload(&self) -> TunOffload {

@@ -6,6 +6,7 @@ mod ioctl;
 mod message;
 mod option;
 mod poll;
+mod random;
 
 pub(crate) use ioctl::{attach_tun, configure_interface, persist_tun, set_tun_offload};
 pub(crate) use message::{read_path_reports, receive_many, send_many, send_single};
@@ -13,6 +14,7 @@ pub use option::path_mtu;
 pub(crate) use option::{bound_socket, set_option, try_option};
 pub(crate) use poll::wait_writable;
 pub use poll::{EventFd, Poller, Ready};
+pub use random::fill_random;
 
 use std::io;
 

@@ -1,0 +1,351 @@
+//! The databases that control calls change and workers read.
+//!
+//! A control call makes a new snapshot of the tables and swaps it in; a worker looks for a new one
+//! once per batch.  Nothing that a worker does per packet takes a lock.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use crossbeam_queue::SegQueue;
+use gatewright_io::{Encapsulation, EventFd, Socket};
+use gatewright_spd::{Entry, SnapshotMap, Spd};
+
+use crate::association::{Association, Outbound, SaParameters, Transport};
+use crate::counters::Counters;
+use crate::error::EngineError;
+use crate::event::Events;
+use crate::path::Paths;
+use crate::settings::Settings;
+
+/// A socket with the number by which the poller knows it.
+#[derive(Clone)]
+pub(crate) struct SocketSlot {
+    pub(crate) token: u64,
+    pub(crate) socket: Arc<dyn Socket>,
+}
+
+/// The pairs of one policy, newest first.
+pub(crate) type PolicyAssociations = Arc<[Arc<Association>]>;
+
+/// One state of the databases.
+#[derive(Clone, Default)]
+pub(crate) struct Tables {
+    /// Goes up with every change.
+    pub(crate) generation: u64,
+    pub(crate) spd: Arc<Spd>,
+    /// By inbound SPI.
+    pub(crate) inbound: SnapshotMap<Arc<Association>>,
+    /// By policy.
+    pub(crate) outbound: SnapshotMap<PolicyAssociations>,
+    pub(crate) sockets: Arc<[SocketSlot]>,
+}
+
+impl Tables {
+    /// The pairs of a policy, newest first.
+    pub(crate) fn of_policy(&self, policy_id: u32) -> &[Arc<Association>] {
+        self.outbound.get(policy_id).map_or(&[], |pairs| &**pairs)
+    }
+
+    /// The socket of an encapsulation and address, by position.
+    pub(crate) fn socket(&self, encapsulation: Encapsulation, local: IpAddr) -> Option<usize> {
+        self.sockets.iter().position(|slot| {
+            slot.socket.encapsulation() == encapsulation && slot.socket.local().ip() == local
+        })
+    }
+
+    fn add(&mut self, pair: Arc<Association>) {
+        let mut of_policy = vec![Arc::clone(&pair)];
+        of_policy.extend_from_slice(self.of_policy(pair.policy_id));
+        self.outbound.insert(pair.policy_id, of_policy.into());
+        self.inbound.insert(pair.spi_in, pair);
+    }
+
+    fn remove(&mut self, spi_in: u32) -> Option<Arc<Association>> {
+        let pair = self.inbound.remove(spi_in)?;
+        let left: Vec<_> = self
+            .of_policy(pair.policy_id)
+            .iter()
+            .filter(|other| other.spi_in != spi_in)
+            .cloned()
+            .collect();
+        if left.is_empty() {
+            self.outbound.remove(pair.policy_id);
+        } else {
+            self.outbound.insert(pair.policy_id, left.into());
+        }
+        Some(pair)
+    }
+
+    /// Puts a changed pair in the old one's place, also in the order.
+    fn replace(&mut self, pair: Arc<Association>) {
+        let of_policy: Vec<_> = self
+            .of_policy(pair.policy_id)
+            .iter()
+            .map(|other| {
+                if other.spi_in == pair.spi_in {
+                    Arc::clone(&pair)
+                } else {
+                    Arc::clone(other)
+                }
+            })
+            .collect();
+        self.outbound.insert(pair.policy_id, of_policy.into());
+        self.inbound.insert(pair.spi_in, pair);
+    }
+}
+
+/// What a worker is told beside the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Give up what waits for this policy.
+    AcquireFailed(u32),
+    /// End.
+    Stop,
+}
+
+/// One worker's side door.
+#[derive(Debug)]
+pub(crate) struct WorkerLink {
+    pub(crate) wake: EventFd,
+    pub(crate) commands: SegQueue<Command>,
+    pub(crate) counters: Counters,
+}
+
+/// What the control plane and the workers share.
+pub struct Shared {
+    pub(crate) settings: Settings,
+    tables: ArcSwap<Tables>,
+    /// Goes up when a worker changes what an earlier decision rested on (a standby ends).
+    epoch: AtomicU64,
+    pub(crate) events: Events,
+    pub(crate) paths: Paths,
+    pub(crate) worker: WorkerLink,
+    started: Instant,
+    /// Held over each change.  The tables that were replaced wait here until no worker reads them,
+    /// so that it is never a worker that frees them (and wipes the keys).
+    retired: Mutex<Vec<Arc<Tables>>>,
+}
+
+/// Counters of one pair, for the control plane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SaCounters {
+    /// Our SPI.
+    pub spi_in: u32,
+    /// Packets opened.
+    pub packets_in: u64,
+    /// Octets of those.
+    pub bytes_in: u64,
+    /// Packets sealed.
+    pub packets_out: u64,
+    /// Octets of those.
+    pub bytes_out: u64,
+    /// Seconds since the last packet in.
+    pub last_in: Option<f64>,
+    /// Seconds since the last packet out.
+    pub last_out: Option<f64>,
+    /// Whether the outbound half is in use.
+    pub outbound_active: bool,
+    /// The last sequence number sent.
+    pub sequence_out: u64,
+}
+
+impl Shared {
+    /// Empty databases.
+    pub fn new(settings: Settings) -> Result<Self, EngineError> {
+        let descriptor = |error| EngineError::System {
+            purpose: "make an event descriptor",
+            error,
+        };
+        Ok(Self {
+            events: Events::new(settings.ike_queue, settings.event_queue).map_err(descriptor)?,
+            settings,
+            tables: ArcSwap::from_pointee(Tables::default()),
+            epoch: AtomicU64::new(0),
+            paths: Paths::default(),
+            worker: WorkerLink {
+                wake: EventFd::new().map_err(descriptor)?,
+                commands: SegQueue::new(),
+                counters: Counters::default(),
+            },
+            started: Instant::now(),
+            retired: Mutex::default(),
+        })
+    }
+
+    /// Milliseconds since the engine was made.
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn tables(&self) -> Arc<Tables> {
+        self.tables.load_full()
+    }
+
+    /// The tables if they are others than those of this generation.
+    pub(crate) fn newer_tables(&self, generation: u64) -> Option<Arc<Tables>> {
+        let tables = self.tables.load();
+        (tables.generation != generation).then(|| Arc::clone(&tables))
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn next_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Changes the tables; nothing is changed when `change` fails.
+    pub(crate) fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Tables) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let mut retired = self.lock_retired();
+        let mut tables = Tables::clone(&self.tables.load());
+        let result = change(&mut tables)?;
+        tables.generation += 1;
+        retired.push(self.tables.swap(Arc::new(tables)));
+        self.worker.wake.signal();
+        retired.retain(|tables| Arc::strong_count(tables) > 1);
+        Ok(result)
+    }
+
+    /// Frees replaced tables that no worker reads any more.
+    pub(crate) fn free_retired(&self) {
+        self.lock_retired()
+            .retain(|tables| Arc::strong_count(tables) > 1);
+    }
+
+    fn lock_retired(&self) -> MutexGuard<'_, Vec<Arc<Tables>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The whole SPD, in order of evaluation.
+    pub fn replace_policies(&self, entries: Vec<Entry>) -> Result<(), EngineError> {
+        let spd = Arc::new(Spd::new(entries));
+        self.change(|tables| {
+            tables.spd = spd;
+            Ok(())
+        })
+    }
+
+    /// Installs a pair.  `system_mtu` is what the system says of the path to the peer.
+    pub fn add_sa(
+        &self,
+        parameters: SaParameters,
+        system_mtu: Option<u32>,
+    ) -> Result<(), EngineError> {
+        let transport = parameters.transport;
+        check_transport(&transport)?;
+        let path = self
+            .paths
+            .between(transport.local, transport.remote.ip(), system_mtu);
+        let pair = Arc::new(Association::new(parameters, path)?);
+        // Before the change, so that the packets which the worker finds afterwards ask anew only
+        // when this pair does not serve them.
+        self.events.acquire_answered(pair.policy_id);
+        self.change(|tables| {
+            if tables.inbound.get(pair.spi_in).is_some() {
+                return Err(EngineError::DuplicateSpi(pair.spi_in));
+            }
+            tables.add(pair);
+            Ok(())
+        })
+    }
+
+    /// Takes a pair out; unknown ones are ignored.
+    pub fn remove_sa(&self, spi_in: u32) -> Result<(), EngineError> {
+        self.change(|tables| {
+            tables.remove(spi_in);
+            Ok(())
+        })
+    }
+
+    /// Ends a pair's standby; unknown ones are ignored.
+    pub fn activate_sa(&self, spi_in: u32) -> Result<(), EngineError> {
+        self.change(|tables| {
+            if let Some(pair) = tables.inbound.get(spi_in) {
+                pair.live.activate();
+            }
+            Ok(())
+        })
+    }
+
+    /// The peer of a pair is elsewhere; unknown pairs are ignored.
+    pub fn move_sa(
+        &self,
+        spi_in: u32,
+        remote: SocketAddr,
+        system_mtu: impl Fn(IpAddr) -> Option<u32>,
+    ) -> Result<(), EngineError> {
+        self.change(|tables| {
+            let Some(pair) = tables.inbound.get(spi_in) else {
+                return Ok(());
+            };
+            let transport = Transport {
+                remote,
+                ..pair.transport
+            };
+            check_transport(&transport)?;
+            let mtu = system_mtu(transport.local);
+            let path = self.paths.between(transport.local, remote.ip(), mtu);
+            let moved = Arc::new(pair.moved(transport, path));
+            moved.live.at_home();
+            tables.replace(moved);
+            Ok(())
+        })
+    }
+
+    /// Gives up what waits for a policy.
+    pub fn acquire_failed(&self, policy_id: u32) {
+        self.events.acquire_answered(policy_id);
+        self.command(Command::AcquireFailed(policy_id));
+    }
+
+    pub(crate) fn command(&self, command: Command) {
+        self.worker.commands.push(command);
+        self.worker.wake.signal();
+    }
+
+    /// The counters of every pair.
+    pub fn sa_counters(&self) -> Vec<SaCounters> {
+        let now = self.now();
+        let tables = self.tables();
+        let seconds = |milliseconds: u64| milliseconds as f64 / 1000.0;
+        tables
+            .inbound
+            .values()
+            .map(|pair| {
+                let (packets_in, bytes_in) = pair.live.received.totals();
+                let (packets_out, bytes_out) = pair.live.sent.totals();
+                SaCounters {
+                    spi_in: pair.spi_in,
+                    packets_in,
+                    bytes_in,
+                    packets_out,
+                    bytes_out,
+                    last_in: pair.live.received.idle(now).map(seconds),
+                    last_out: pair.live.sent.idle(now).map(seconds),
+                    outbound_active: pair.live.outbound() == Outbound::Active,
+                    sequence_out: pair.live.last_sequence(),
+                }
+            })
+            .collect()
+    }
+
+    /// The worker's counters.
+    pub fn counters(&self) -> &Counters {
+        &self.worker.counters
+    }
+}
+
+fn check_transport(transport: &Transport) -> Result<(), EngineError> {
+    let (local, remote) = (transport.local, transport.remote.ip());
+    if local.is_ipv4() != remote.is_ipv4() {
+        return Err(EngineError::MixedTransport(local, remote));
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! The packet engine: a TUN device, ESP and sockets joined into a pipeline.
+//!
+//! A packet's way out is told in numbered steps at the top of `outbound`, its way in at the top of
+//! `inbound`.  Around them:
+//!
+//! * [`Engine`] (`runtime`): devices, the packet thread, and the calls of the control plane;
+//! * [`Shared`] (`control`): the databases as snapshots.  A control call swaps a new snapshot in, a
+//!   worker takes it up between two batches; no lock is taken per packet that a control call could
+//!   hold for long;
+//! * [`Worker`] (`worker`): everything that one packet thread owns;
+//! * [`DropReason`] and [`Count`] (`counters`): what became of every packet;
+//! * [`Event`] (`event`): what the control plane is told.
+//!
+//! Invariants: a packet that is not sealed never reaches a socket; one that is not authentic, or
+//! not what its SA was negotiated for, never reaches the TUN device; a sequence number is taken
+//! once; every packet that ends here is counted by reason.
+
+mod arena;
+mod association;
+mod control;
+mod counters;
+mod error;
+mod event;
+mod inbound;
+mod outbound;
+mod path;
+mod runtime;
+mod settings;
+mod waiting;
+mod worker;
+
+pub use association::{Association, SaParameters, Transport};
+pub use control::{SaCounters, Shared};
+pub use counters::{Count, Counters, DropReason};
+pub use error::EngineError;
+pub use event::{Event, Expiry};
+pub use runtime::Engine;
+pub use settings::Settings;
+pub use worker::Worker;

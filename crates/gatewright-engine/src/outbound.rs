@@ -1,0 +1,393 @@
+//! From the TUN device to the peers.
+//!
+//! 1. `read_frames`: frames are read until there is none, at most a budget of them.
+//! 2. `process_frame`: the IP packet in it is checked, and its flow is read.
+//! 3. `decide`: the flow cache, else the SPD: protect, or drop by name.
+//! 4. `choose_association`: the newest pair of the policy that is in use and covers the packet;
+//!    none: `wait_for_association` queues the frame and asks the control plane for one.
+//! 5. `dispatch`: too large for the path: `answer_too_big` tells the sender, or `send_fragments`
+//!    makes fragments; else
+//! 6. `send_packet`: a sequence number is taken, the packet is copied to its place in the arena,
+//!    once, and sealed there, with the outer header before it for protocol 50.
+//! 7. `Arena::flush`: runs of packets go to the sockets, when the arena is full or nothing more
+//!    is to be read.
+//!
+//! The functions stand in this order.
+
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use gatewright_esp::outer::{encapsulate_traffic_class, outer_df, DfPolicy, DscpPolicy};
+use gatewright_io::{Encapsulation, Tun, VNET_HEADER_LEN};
+use gatewright_packet::emit::{Ipv4Header, Ipv6Header};
+use gatewright_packet::fragment::Fragments;
+use gatewright_packet::icmp_error::{self, IcmpError, MAX_ICMP_ERROR_LEN};
+use gatewright_packet::{protocol, FlowKey, IpPacket};
+use gatewright_spd::{Action, Fit, Flow, FlowCache, Lookup};
+
+use crate::arena::{Arena, Destination};
+use crate::association::{self, Association};
+use crate::control::{Shared, Tables};
+use crate::counters::{Count, Counters, DropReason};
+use crate::event::{Event, Expiry};
+use crate::waiting::Waiting;
+
+/// Frames read in one go, so that the other direction gets its turn.
+const BUDGET: usize = 64;
+/// The largest frame.
+const FRAME_LEN: usize = VNET_HEADER_LEN + 65_535;
+/// Flows whose pair is remembered.
+const CACHED_FLOWS: usize = 4096;
+
+/// What a stage reads beside its own state.
+pub(crate) struct Context<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) tables: &'a Tables,
+    pub(crate) counters: &'a Counters,
+    /// Milliseconds of engine time.
+    pub(crate) now: u64,
+}
+
+/// The outbound half of a worker.
+pub(crate) struct OutboundPath {
+    frame: Box<[u8]>,
+    cache: FlowCache<Arc<Association>>,
+    waiting: Waiting,
+    arena: Arena,
+    fragment: Box<[u8]>,
+}
+
+/// What happens to a packet.
+enum Verdict {
+    Protect(Arc<Association>),
+    /// There is no pair for this policy yet; `coming`: one is on standby.
+    Wait {
+        policy_id: u32,
+        coming: bool,
+    },
+    Drop(DropReason),
+}
+
+impl OutboundPath {
+    pub(crate) fn new(shared: &Shared, seed: u64) -> Self {
+        let settings = &shared.settings;
+        Self {
+            frame: vec![0; FRAME_LEN].into_boxed_slice(),
+            cache: FlowCache::new(CACHED_FLOWS, seed),
+            waiting: Waiting::new(settings.waiting_packets, settings.waiting_octets),
+            arena: Arena::new(),
+            fragment: vec![0; FRAME_LEN].into_boxed_slice(),
+        }
+    }
+
+    /// Reads and sends what waits in the TUN device.  True when there may be more.
+    pub(crate) fn read_frames(&mut self, context: &Context<'_>, tun: &mut dyn Tun) -> bool {
+        let mut frame = std::mem::take(&mut self.frame);
+        let mut more = true;
+        for _ in 0..BUDGET {
+            match tun.read(&mut frame) {
+                Ok(len) => {
+                    context.counters.add(Count::TunFramesRead, 1);
+                    self.process_frame(context, &frame[..len], tun);
+                }
+                Err(error) => {
+                    if error.kind() != io::ErrorKind::WouldBlock {
+                        context.counters.add(Count::TunReadErrors, 1);
+                    }
+                    more = false;
+                    break;
+                }
+            }
+        }
+        self.frame = frame;
+        self.flush(context);
+        more
+    }
+
+    /// Takes a frame (virtio-net header and IP packet) to the arena or to its end.
+    fn process_frame(&mut self, context: &Context<'_>, frame: &[u8], tun: &mut dyn Tun) {
+        let packet = match frame.get(VNET_HEADER_LEN..).map(IpPacket::new_checked) {
+            Some(Ok(packet)) => packet,
+            _ => return context.counters.drop_one(DropReason::MalformedInner),
+        };
+        let flow = Flow::from(FlowKey::of(&packet));
+        match self.decide(context, &flow) {
+            Verdict::Protect(pair) => self.dispatch(context, &pair, &packet, tun),
+            Verdict::Wait { policy_id, coming } => {
+                self.wait_for_association(context, policy_id, coming, &flow, frame);
+            }
+            Verdict::Drop(reason) => context.counters.drop_one(reason),
+        }
+    }
+
+    fn decide(&mut self, context: &Context<'_>, flow: &Flow) -> Verdict {
+        let generation = context.tables.generation;
+        if let Some(pair) = self.cache.get(generation, flow) {
+            if pair.live.outbound() == association::Outbound::Active {
+                return Verdict::Protect(Arc::clone(pair));
+            }
+        }
+        let verdict = match context.tables.spd.lookup_outbound(flow) {
+            Lookup::Entry(entry) => match entry.action {
+                Action::Protect => choose_association(context.tables, entry.id, flow),
+                Action::Discard => Verdict::Drop(DropReason::Discard),
+                Action::Bypass => Verdict::Drop(DropReason::Bypass),
+            },
+            Lookup::PortsUnknown(_) => Verdict::Drop(DropReason::FragmentPorts),
+            Lookup::Nothing => Verdict::Drop(DropReason::NoPolicy),
+        };
+        if let Verdict::Protect(pair) = &verdict {
+            self.cache.put(generation, flow, Arc::clone(pair));
+        }
+        verdict
+    }
+
+    fn wait_for_association(
+        &mut self,
+        context: &Context<'_>,
+        policy_id: u32,
+        coming: bool,
+        flow: &Flow,
+        frame: &[u8],
+    ) {
+        if self.waiting.push(policy_id, frame) {
+            context.counters.add(Count::PacketsQueued, 1);
+        } else {
+            context.counters.drop_one(DropReason::QueueFull);
+        }
+        let queue = self.waiting.queue(policy_id);
+        if coming || queue.announced {
+            return;
+        }
+        queue.announced = context.shared.events.acquire(policy_id, || Event::Acquire {
+            policy_id,
+            source: flow.source_address(),
+            destination: flow.destination_address(),
+            protocol: flow.protocol,
+            ports: flow.ports.unwrap_or_default(),
+        });
+    }
+
+    fn dispatch(
+        &mut self,
+        context: &Context<'_>,
+        pair: &Association,
+        packet: &IpPacket<'_>,
+        tun: &mut dyn Tun,
+    ) {
+        let mtu = pair.inner_mtu(context.now);
+        if packet.bytes().len() <= mtu {
+            self.send_packet(context, pair, packet);
+            return;
+        }
+        match packet {
+            IpPacket::V4(inner) if !inner.dont_fragment() => {
+                self.send_fragments(context, pair, packet, mtu);
+            }
+            _ => answer_too_big(context, packet, mtu, tun),
+        }
+    }
+
+    /// Fragments before ESP, so that the outer packet crosses whole (RFC 4301 section 8.1 allows
+    /// either; the peer is spared the reassembly of outer fragments).
+    fn send_fragments(
+        &mut self,
+        context: &Context<'_>,
+        pair: &Association,
+        packet: &IpPacket<'_>,
+        mtu: usize,
+    ) {
+        let IpPacket::V4(inner) = packet else { return };
+        let Ok(fragments) = Fragments::new(*inner, mtu) else {
+            return context.counters.drop_one(DropReason::Unfragmentable);
+        };
+        let mut buffer = std::mem::take(&mut self.fragment);
+        for index in 0..fragments.count() {
+            let written = fragments.write(index, &mut buffer);
+            let Some(Ok(fragment)) = written
+                .ok()
+                .map(|len| IpPacket::new_checked(&buffer[..len]))
+            else {
+                context.counters.drop_one(DropReason::Unfragmentable);
+                break;
+            };
+            context.counters.add(Count::FragmentsMade, 1);
+            self.send_packet(context, pair, &fragment);
+        }
+        self.fragment = buffer;
+    }
+
+    fn send_packet(&mut self, context: &Context<'_>, pair: &Association, packet: &IpPacket<'_>) {
+        let Some(destination) = destination(context.tables, pair, packet.traffic_class()) else {
+            return context.counters.drop_one(DropReason::NoSocket);
+        };
+        let live = &pair.live;
+        let Ok(sequence) = live.take_sequence() else {
+            let tell = |event| context.shared.events.push(event);
+            live.expire(pair.spi_in, Expiry::Sequence, &tell);
+            return context.counters.drop_one(DropReason::SaExhausted);
+        };
+        let inner = packet.bytes();
+        let outer_len = match pair.transport.encapsulation {
+            Encapsulation::Udp => 0,
+            Encapsulation::Protocol50 => pair.overhead.outer_header_len(),
+        };
+        let len = outer_len + live.seal.algorithm().sealed_len(inner.len());
+        if self.arena.place(len).is_none() {
+            self.flush(context);
+        }
+        let Some(place) = self.arena.place(len) else {
+            return context.counters.drop_one(DropReason::TooBig);
+        };
+        let start = outer_len + live.seal.algorithm().header_len();
+        let range = start..start + inner.len();
+        place[range.clone()].copy_from_slice(inner);
+        let (next_header, df) = match packet {
+            IpPacket::V4(inner) => (protocol::IPV4, inner.dont_fragment()),
+            IpPacket::V6(_) => (protocol::IPV6, true),
+        };
+        let sealed = live.seal.seal_in_place(place, range, next_header, sequence);
+        if sealed.is_err() || !write_outer(&mut place[..outer_len], len, pair, &destination, df) {
+            return context.counters.drop_one(DropReason::Seal);
+        }
+        self.arena.commit(len, destination);
+        let octets = inner.len() as u64;
+        context.counters.add(Count::PacketsOut, 1);
+        context.counters.add(Count::BytesOut, octets);
+        live.account_sent(pair.spi_in, 1, octets, context.now, |event| {
+            context.shared.events.push(event)
+        });
+    }
+
+    /// Hands what was sealed to the sockets.
+    pub(crate) fn flush(&mut self, context: &Context<'_>) {
+        if !self.arena.is_empty() {
+            self.arena.flush(&context.tables.sockets, context.counters);
+        }
+    }
+
+    /// Forgets decisions, and sends what waited and can go now.  After each change.
+    pub(crate) fn tables_changed(&mut self, context: &Context<'_>, tun: &mut dyn Tun) {
+        self.cache.clear();
+        if self.waiting.is_empty() {
+            return;
+        }
+        let known = context.tables.spd.entries();
+        for policy_id in self.waiting.policies() {
+            self.waiting.queue(policy_id).announced = false;
+            let usable = context
+                .tables
+                .of_policy(policy_id)
+                .iter()
+                .any(|pair| pair.live.outbound() == association::Outbound::Active);
+            if usable || !known.iter().any(|entry| entry.id == policy_id) {
+                for frame in self.waiting.take(policy_id) {
+                    self.process_frame(context, &frame, tun);
+                }
+            }
+        }
+        self.flush(context);
+    }
+
+    /// Drops what waits for a policy.
+    pub(crate) fn give_up(&mut self, context: &Context<'_>, policy_id: u32) {
+        let given_up = self.waiting.take(policy_id).len();
+        context
+            .counters
+            .drop_many(DropReason::AcquireFailed, given_up as u64);
+    }
+}
+
+/// The newest pair in use whose selectors cover the flow (RFC 4301 section 5.1, item 3).
+fn choose_association(tables: &Tables, policy_id: u32, flow: &Flow) -> Verdict {
+    let mut coming = false;
+    let mut opaque = false;
+    for pair in tables.of_policy(policy_id) {
+        match pair.selectors.fit_outbound(flow) {
+            Fit::Outside => continue,
+            Fit::PortsUnknown => {
+                opaque = true;
+                continue;
+            }
+            Fit::Inside => {}
+        }
+        match pair.live.outbound() {
+            association::Outbound::Active => return Verdict::Protect(Arc::clone(pair)),
+            association::Outbound::Standby => coming = true,
+            association::Outbound::Expired => {}
+        }
+    }
+    if opaque && !coming {
+        // The pair that this fragment belongs to may exist; another one must not be asked for.
+        return Verdict::Drop(DropReason::FragmentPorts);
+    }
+    Verdict::Wait { policy_id, coming }
+}
+
+fn destination(tables: &Tables, pair: &Association, inner_class: u8) -> Option<Destination> {
+    let transport = &pair.transport;
+    let socket = tables.socket(transport.encapsulation, transport.local)?;
+    Some(Destination {
+        socket,
+        encapsulation: transport.encapsulation,
+        to: transport.remote,
+        tos: encapsulate_traffic_class(inner_class, DscpPolicy::Copy),
+        segmentation: tables.sockets[socket].socket.segmentation(),
+    })
+}
+
+/// Writes the outer IP header of protocol 50; nothing with UDP, where the kernel does.
+fn write_outer(
+    header: &mut [u8],
+    total: usize,
+    pair: &Association,
+    destination: &Destination,
+    inner_df: bool,
+) -> bool {
+    if header.is_empty() {
+        return true;
+    }
+    let payload = total - header.len();
+    let (local, remote) = (pair.transport.local, destination.to);
+    match (local, remote) {
+        (IpAddr::V4(local), SocketAddr::V4(remote)) => {
+            let mut outer = Ipv4Header::new(local, *remote.ip(), protocol::ESP);
+            outer.traffic_class = destination.tos;
+            outer.dont_fragment = outer_df(inner_df, DfPolicy::Set);
+            let place = header.first_chunk_mut();
+            place.is_some_and(|place| outer.emit(place, payload).is_ok())
+        }
+        (IpAddr::V6(local), SocketAddr::V6(remote)) => {
+            let mut outer = Ipv6Header::new(local, *remote.ip(), protocol::ESP);
+            outer.traffic_class = destination.tos;
+            let place = header.first_chunk_mut();
+            place.is_some_and(|place| outer.emit(place, payload).is_ok())
+        }
+        _ => false,
+    }
+}
+
+/// Tells the sender the tunnel's MTU (RFC 1191, RFC 8201).
+///
+/// The answer comes from the packet's destination: an address of the far side is the one source
+/// that a host's reverse path filter takes for a packet out of the TUN device.
+fn answer_too_big(context: &Context<'_>, packet: &IpPacket<'_>, mtu: usize, tun: &mut dyn Tun) {
+    context.counters.drop_one(DropReason::TooBig);
+    let error = IcmpError::TooBig {
+        mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
+    };
+    let mut answer = [0; MAX_ICMP_ERROR_LEN];
+    let Ok(len) = icmp_error::answer(packet, packet.destination(), error, &mut answer) else {
+        return;
+    };
+    let frame = [
+        IoSlice::new(&[0; VNET_HEADER_LEN]),
+        IoSlice::new(&answer[..len]),
+    ];
+    if tun.write(&frame).is_ok() {
+        context.counters.add(Count::TooBigSent, 1);
+    } else {
+        context.counters.drop_one(DropReason::TunWrite);
+    }
+}

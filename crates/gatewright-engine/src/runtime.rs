@@ -1,0 +1,361 @@
+//! The engine with its devices and its thread.
+
+use std::any::Any;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use gatewright_io::{
+    open_esp, open_udp, path_mtu, Encapsulation, LinuxTun, Poller, Socket, SocketOptions, Tun,
+    TunKeeper, TunOptions,
+};
+
+use crate::association::SaParameters;
+use crate::control::{Command, Shared, SocketSlot};
+use crate::counters::Count;
+use crate::error::EngineError;
+use crate::event::Event;
+use crate::settings::Settings;
+use crate::worker::{Worker, FIRST_SOCKET_TOKEN, TUN_TOKEN, WAKE_TOKEN};
+
+/// Before an IKE message on the NAT traversal port (RFC 3948 section 2.2).
+const NON_ESP_MARKER: [u8; 4] = [0; 4];
+/// A NAT keepalive (RFC 3948 section 2.3).
+const KEEPALIVE: [u8; 1] = [0xff];
+
+/// The user-space data plane.
+pub struct Engine {
+    shared: Arc<Shared>,
+    running: Mutex<Option<Running>>,
+    defect: Arc<Mutex<Defect>>,
+}
+
+/// What the panic of a worker said, and whether the control plane was told.
+#[derive(Debug, Default)]
+struct Defect {
+    message: Option<String>,
+    told: bool,
+}
+
+/// The devices and the thread, from `open` to `close`.
+struct Running {
+    poller: Arc<Poller>,
+    thread: JoinHandle<()>,
+    tun: TunKeeper,
+    tun_offload: String,
+    next_token: u64,
+}
+
+impl Engine {
+    /// An engine that has nothing open yet.
+    pub fn new(settings: Settings) -> Result<Self, EngineError> {
+        Ok(Self {
+            shared: Arc::new(Shared::new(settings)?),
+            running: Mutex::new(None),
+            defect: Arc::default(),
+        })
+    }
+
+    /// The databases.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Creates or takes over the TUN device, opens UDP and protocol 50 on these addresses, and
+    /// starts.  Called again, it opens and closes only what is new or gone.  Nothing is changed
+    /// when it fails.
+    pub fn open(&self, addresses: &[IpAddr]) -> Result<(), EngineError> {
+        let mut running = lock(&self.running);
+        let first_token = running
+            .as_ref()
+            .map_or(FIRST_SOCKET_TOKEN, |running| running.next_token);
+        let (sockets, next_token) = self.open_sockets(addresses, first_token)?;
+        match &mut *running {
+            Some(running) => {
+                self.poll_sockets(&running.poller, &sockets, first_token)?;
+                running.next_token = next_token;
+                self.use_sockets(sockets)
+            }
+            None => {
+                *running = Some(self.start(sockets, next_token)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// The sockets of `addresses`, those that are open already among them.
+    fn open_sockets(
+        &self,
+        addresses: &[IpAddr],
+        mut token: u64,
+    ) -> Result<(Vec<SocketSlot>, u64), EngineError> {
+        let tables = self.shared.tables();
+        let options = self.socket_options();
+        let mut slots = Vec::with_capacity(addresses.len() * 2);
+        for address in addresses {
+            for encapsulation in [Encapsulation::Udp, Encapsulation::Protocol50] {
+                if let Some(position) = tables.socket(encapsulation, *address) {
+                    slots.push(tables.sockets[position].clone());
+                    continue;
+                }
+                let socket = open_socket(encapsulation, *address, self.port(), &options)?;
+                slots.push(SocketSlot { token, socket });
+                token += 1;
+            }
+        }
+        Ok((slots, token))
+    }
+
+    fn start(&self, sockets: Vec<SocketSlot>, next_token: u64) -> Result<Running, EngineError> {
+        let settings = &self.shared.settings;
+        let options = TunOptions {
+            name: settings.interface.clone(),
+            mtu: settings.mtu,
+            queue: settings.tun_queue,
+            offload: settings.offload,
+        };
+        let tun = LinuxTun::open(&options).map_err(|error| EngineError::Tun {
+            interface: settings.interface.clone(),
+            error,
+        })?;
+        let poller = Arc::new(Poller::new().map_err(|error| system("make a poller", error))?);
+        if let Some(descriptor) = tun.descriptor() {
+            watch(&poller, descriptor, TUN_TOKEN)?;
+        }
+        watch(&poller, self.shared.worker.wake.descriptor(), WAKE_TOKEN)?;
+        self.poll_sockets(&poller, &sockets, FIRST_SOCKET_TOKEN)?;
+        self.use_sockets(sockets)?;
+        let keeper = tun.keeper();
+        let tun_offload = tun.offload().describe();
+        Ok(Running {
+            thread: self.spawn(tun, Arc::clone(&poller))?,
+            poller,
+            tun: keeper,
+            tun_offload,
+            next_token,
+        })
+    }
+
+    /// Has the poller watch the sockets that are new: those from `first_token` on.
+    fn poll_sockets(
+        &self,
+        poller: &Poller,
+        sockets: &[SocketSlot],
+        first_token: u64,
+    ) -> Result<(), EngineError> {
+        for slot in sockets.iter().filter(|slot| slot.token >= first_token) {
+            if let Some(descriptor) = slot.socket.descriptor() {
+                watch(poller, descriptor, slot.token)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn use_sockets(&self, sockets: Vec<SocketSlot>) -> Result<(), EngineError> {
+        self.shared.change(|tables| {
+            tables.sockets = sockets.into();
+            Ok(())
+        })
+    }
+
+    fn spawn(&self, tun: LinuxTun, poller: Arc<Poller>) -> Result<JoinHandle<()>, EngineError> {
+        let shared = Arc::clone(&self.shared);
+        let defect = Arc::clone(&self.defect);
+        let run = move || {
+            let mut worker = Worker::new(Arc::clone(&shared), Box::new(tun));
+            let message = match catch_unwind(AssertUnwindSafe(|| worker.run(&poller))) {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => format!("waiting for packets: {error}"),
+                Err(panic) => panic_message(&*panic),
+            };
+            // The TUN device stays, and nobody reads it: traffic is blocked.
+            shared.worker.counters.add(Count::WorkersStopped, 1);
+            lock(&defect).message = Some(message);
+            shared.events.wake_control();
+        };
+        thread::Builder::new()
+            .name("gatewright-pkt".to_owned())
+            .spawn(run)
+            .map_err(|error| system("start the packet thread", error))
+    }
+
+    /// Stops.  `remove` takes the TUN device away too; without, it stays and blocks.
+    pub fn close(&self, remove: bool) -> Result<(), EngineError> {
+        let Some(running) = lock(&self.running).take() else {
+            return Ok(());
+        };
+        self.shared.command(Command::Stop);
+        let joined = running.thread.join();
+        self.shared.change(|tables| {
+            tables.sockets = Arc::default();
+            Ok(())
+        })?;
+        if remove {
+            running
+                .tun
+                .remove_on_close()
+                .map_err(|error| system("remove the TUN device", error))?;
+        }
+        joined.map_err(|panic| EngineError::WorkerStopped(panic_message(&*panic)))
+    }
+
+    /// Installs a pair.
+    pub fn add_sa(&self, parameters: SaParameters) -> Result<(), EngineError> {
+        let transport = parameters.transport;
+        let mtu = self.system_mtu(transport.local, transport.remote.ip());
+        self.shared.add_sa(parameters, mtu)
+    }
+
+    /// The peer of a pair is elsewhere; unknown pairs are ignored.
+    pub fn move_sa(&self, spi_in: u32, remote: SocketAddr) -> Result<(), EngineError> {
+        self.shared
+            .move_sa(spi_in, remote, |local| self.system_mtu(local, remote.ip()))
+    }
+
+    /// None when the system does not know either, for want of a route perhaps.
+    fn system_mtu(&self, local: IpAddr, remote: IpAddr) -> Option<u32> {
+        path_mtu(local, remote, self.shared.settings.mark).ok()
+    }
+
+    /// Sends an IKE message from the NAT traversal port, the non-ESP marker before it.
+    pub fn send_ike(
+        &self,
+        local: IpAddr,
+        remote: SocketAddr,
+        payload: &[u8],
+    ) -> Result<(), EngineError> {
+        self.send_control(local, remote, &[&NON_ESP_MARKER, payload].concat())
+    }
+
+    /// Sends a NAT keepalive.
+    pub fn send_keepalive(&self, local: IpAddr, remote: SocketAddr) -> Result<(), EngineError> {
+        self.send_control(local, remote, &KEEPALIVE)
+    }
+
+    fn send_control(
+        &self,
+        local: IpAddr,
+        remote: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), EngineError> {
+        let tables = self.shared.tables();
+        let position = tables
+            .socket(Encapsulation::Udp, local)
+            .ok_or(EngineError::NotOpen(local))?;
+        tables.sockets[position]
+            .socket
+            .send_one(datagram, remote)
+            .map_err(|error| EngineError::Send { remote, error })
+    }
+
+    /// The events since the last call.  Fails once when a worker has stopped.
+    pub fn take_events(&self) -> Result<Vec<Event>, EngineError> {
+        self.shared.free_retired();
+        let mut defect = lock(&self.defect);
+        if let (Some(message), false) = (&defect.message, defect.told) {
+            let message = message.clone();
+            defect.told = true;
+            // What else waits comes with the next call.
+            self.shared.events.wake_control();
+            return Err(EngineError::WorkerStopped(message));
+        }
+        Ok(self.shared.events.take())
+    }
+
+    /// What is in use, by name.
+    pub fn features(&self) -> Vec<(String, String)> {
+        let mut features = Vec::new();
+        let mut add = |name: &str, value: String| features.push((name.to_owned(), value));
+        match &*lock(&self.running) {
+            Some(running) => {
+                add("tun_offload", running.tun_offload.clone());
+                add("workers", "1".to_owned());
+            }
+            None => add("workers", "0".to_owned()),
+        }
+        for slot in &*self.shared.tables().sockets {
+            let local = slot.socket.local();
+            let name = match slot.socket.encapsulation() {
+                Encapsulation::Udp => format!("udp {local}"),
+                Encapsulation::Protocol50 => format!("esp {}", local.ip()),
+            };
+            add(&name, slot.socket.describe());
+        }
+        if let Some(message) = &lock(&self.defect).message {
+            add("stopped", message.clone());
+        }
+        features
+    }
+
+    /// Readable when `take_events` has something.
+    pub fn event_descriptor(&self) -> i32 {
+        self.shared.events.descriptor()
+    }
+
+    fn port(&self) -> u16 {
+        self.shared.settings.port
+    }
+
+    fn socket_options(&self) -> SocketOptions {
+        let settings = &self.shared.settings;
+        SocketOptions {
+            mark: settings.mark,
+            buffer: settings.socket_buffer,
+            offload: settings.offload,
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // The device stays and blocks; only the thread must not outlive its owner.
+        let _ = self.close(false);
+    }
+}
+
+fn open_socket(
+    encapsulation: Encapsulation,
+    address: IpAddr,
+    port: u16,
+    options: &SocketOptions,
+) -> Result<Arc<dyn Socket>, EngineError> {
+    match encapsulation {
+        Encapsulation::Udp => {
+            let local = SocketAddr::new(address, port);
+            match open_udp(local, options) {
+                Ok(socket) => Ok(Arc::new(socket)),
+                Err(error) => Err(EngineError::Udp { local, error }),
+            }
+        }
+        Encapsulation::Protocol50 => match open_esp(address, options) {
+            Ok(socket) => Ok(Arc::new(socket)),
+            Err(error) => Err(EngineError::Esp {
+                local: address,
+                error,
+            }),
+        },
+    }
+}
+
+fn watch(poller: &Poller, descriptor: i32, token: u64) -> Result<(), EngineError> {
+    poller
+        .add(descriptor, token)
+        .map_err(|error| system("wait for a descriptor", error))
+}
+
+fn system(purpose: &'static str, error: std::io::Error) -> EngineError {
+    EngineError::System { purpose, error }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
