@@ -1,0 +1,236 @@
+"""The daemon: puts a gateway together, keeps it running, and stops it in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gatewright import __version__
+from gatewright.audit.event import Event, Kind, Record, Severity
+from gatewright.audit.store import Store
+from gatewright.audit.trail import Trail
+from gatewright.control import models
+from gatewright.control.listener import InstanceLock, Listener
+from gatewright.control.server import application
+from gatewright.control.service import CommandRefusedError
+from gatewright.daemon import privileges
+from gatewright.daemon.executor import Executor
+from gatewright.daemon.factories import engine, key_export
+from gatewright.daemon.failures import Failures
+from gatewright.daemon.gateway import Gateway, Parts
+from gatewright.daemon.loop import Loop
+from gatewright.daemon.notify import Notifier
+from gatewright.daemon.persistence import AssignedStore
+from gatewright.daemon.preparation import preparer
+from gatewright.daemon.secret_switch import SecretSwitch
+from gatewright.daemon.secrets import SecretStore
+from gatewright.daemon.service import GatewayService
+from gatewright.daemon.settings import Settings
+from gatewright.daemon.sockets import IkeSockets
+from gatewright.host.linux import LinuxHost
+from gatewright.ike.endpoint import Endpoint
+
+
+class StartError(Exception):
+    """The daemon cannot start; the problem says why."""
+
+    def __init__(self, problem: models.Problem) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """The policy to start with, read by who knows how to say that it cannot be."""
+
+    text: str
+    filename: str
+
+
+Say = Callable[[Record], None]
+
+
+def run(settings: Settings, policy: PolicyFile | None, say: Say) -> None:
+    """Run until SIGTERM or SIGINT.  ``say`` gets each audit record, for the console.
+
+    Raises:
+        StartError, CommandRefusedError: it did not start; guards that stood still stand.
+        control.listener.SocketInUseError: another daemon has the control socket.
+    """
+    _require_privileges()
+    lock = InstanceLock(settings.control)
+    try:
+        lock.acquire()
+        settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(_no_directory(error)) from None
+    try:
+        asyncio.run(_Daemon(settings, say).main(policy))
+    finally:
+        lock.release()
+
+
+class _Daemon:
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self._settings = settings
+        self._notifier = Notifier()
+        self._store = Store(settings.state / "audit.sqlite")
+        self._trail = Trail(time.time, self._store)
+        self._trail.listen(say)
+        self._stop = asyncio.Event()
+
+    async def main(self, policy: PolicyFile | None) -> None:
+        gateway = _compose(self._settings, self._trail)
+        service = GatewayService(gateway)
+        listener = Listener(application(service), self._settings.control)
+        self._note(Kind.GATEWAY_STARTED, f"Gatewright {__version__} started (pid {os.getpid()}).")
+        try:
+            await self._begin(gateway, policy)
+            await listener.open()
+            self._handle_signals(gateway)
+            self._notifier.ready()
+            with self._signs_of_life():
+                await self._stop.wait()
+        finally:
+            self._notifier.stopping()
+            service.close()
+            await listener.close()
+            await gateway.shut_down()
+            kept = "Protected traffic stays blocked." if gateway.in_force else ""
+            self._note(Kind.GATEWAY_STOPPED, f"Gatewright stopped. {kept}".strip())
+            self._trail.flush()
+            self._store.close()
+
+    async def _begin(self, gateway: Gateway, policy: PolicyFile | None) -> None:
+        """Guards of an earlier run first, then the given policy or the one of the earlier run."""
+        host = gateway.parts.host
+        if await asyncio.to_thread(host.restore_guards):
+            self._note(Kind.HOST_NOTICE, "The guards of the last run stand again.")
+        if policy is not None:
+            await gateway.assign(policy.text, policy.filename)
+            return
+        try:
+            former = gateway.parts.store.load()
+        except ValueError as error:
+            raise StartError(_unreadable_record(error)) from None
+        if former is not None:
+            await gateway.assign(former.text, former.filename, restored_from=former.time)
+
+    def _handle_signals(self, gateway: Gateway) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        reloads: set[asyncio.Task[None]] = set()
+
+        def reload() -> None:
+            task = loop.create_task(self._reload(gateway))
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
+
+    async def _reload(self, gateway: Gateway) -> None:
+        """Read the policy file again; whatever is wrong with it leaves the policy in force."""
+        in_force = gateway.in_force
+        if in_force is None:
+            return
+        self._notifier.reloading(time.monotonic_ns() // 1000)
+        filename = in_force.assigned.filename
+        try:
+            text = await asyncio.to_thread(Path(filename).read_text, encoding="utf-8")
+            await gateway.assign(text, filename)
+        except (OSError, UnicodeDecodeError) as error:
+            text = f"The policy file {filename} cannot be read again: {error}. The policy stays."
+            self._note(Kind.POLICY_REFUSED, text, Severity.ERROR)
+        except CommandRefusedError:
+            pass  # the gateway has put the reason into the trail
+        self._notifier.ready()
+
+    @contextlib.contextmanager
+    def _signs_of_life(self) -> Iterator[None]:
+        """Tell the service manager that the event loop turns, as often as it wants to hear it."""
+        interval = self._notifier.watchdog_interval
+        if interval is None:
+            yield
+            return
+        task = asyncio.create_task(self._keep_telling(interval))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _keep_telling(self, interval: float) -> None:
+        while True:
+            self._notifier.alive()
+            await asyncio.sleep(interval)
+
+    def _note(self, kind: Kind, text: str, severity: Severity = Severity.INFORMATION) -> None:
+        self._trail.add(Event(kind, severity, text))
+
+
+def _compose(settings: Settings, trail: Trail) -> Gateway:
+    """The composition root: every part is made and joined here."""
+    loop = asyncio.get_running_loop()
+    secrets = SecretSwitch()
+    endpoint = Endpoint(os.urandom, secrets, export_keys=settings.export_keys is not None)
+    make_dataplane = partial(engine, settings.names)
+    sockets = IkeSockets(loop, settings.names.mark)
+    executor = Executor(make_dataplane(), sockets.send, trail, key_export(settings.export_keys))
+    failures = Failures(time.time)
+    executor.observe(failures)
+    driver = Loop(loop, endpoint, executor, trail)
+    sockets.deliver_to(driver.receive)
+    parts = Parts(
+        loop=driver,
+        sockets=sockets,
+        host=LinuxHost(settings.state, settings.names),
+        make_dataplane=make_dataplane,
+        prepare=preparer(SecretStore(settings.secrets)),
+        secrets=secrets,
+        trail=trail,
+        failures=failures,
+        store=AssignedStore(settings.state),
+        wall_clock=time.time,
+    )
+    return Gateway(parts, forwarding=settings.forwarding)
+
+
+def _require_privileges() -> None:
+    missing = privileges.missing()
+    if missing:
+        names = ", ".join(name for name, _ in missing)
+        needs = "; ".join(f"{name} for {purpose}" for name, purpose in missing)
+        raise StartError(
+            models.Problem(
+                code="missing-privilege",
+                what=f"The gateway needs capabilities that this process does not have: {names}.",
+                why=f"{needs}.",
+                advice="Run as root, or in a user namespace of your own: "
+                "unshare --user --map-root-user --net.",
+            )
+        )
+
+
+def _no_directory(error: OSError) -> models.Problem:
+    return models.Problem(
+        code="no-directory",
+        what=f"{error.filename} cannot be made or written: {error.strerror}.",
+        why="The gateway keeps its control socket, the assigned policy and the audit trail there.",
+        advice="Name other places with --control and --state-dir.",
+    )
+
+
+def _unreadable_record(error: ValueError) -> models.Problem:
+    return models.Problem(
+        code="no-record",
+        what="The policy that was assigned before cannot be taken up again.",
+        why=f"{error}.",
+        advice="Name the policy: gatewright run POLICY. Protected traffic stays blocked till then.",
+    )

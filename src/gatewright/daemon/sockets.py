@@ -1,0 +1,131 @@
+"""The IKE sockets: UDP port 500, one for each of the gateway's own addresses.
+
+Port 4500 belongs to the data plane, which shares it with ESP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+
+from gatewright.host.names import MARK
+from gatewright.ike.machine import IKE_PORT, Address, Datagram
+from gatewright.ipsec.selectors import IPAddress
+
+Receiver = Callable[[Datagram], None]
+
+_LARGEST = 65535
+_BATCH = 64  # datagrams taken before others in the loop have their turn
+_IP_MTU_DISCOVER = 10
+_IPV6_MTU_DISCOVER = 23
+_PMTUDISC_DONT = 0
+_IP_FREEBIND = 15
+_IPV6_FREEBIND = 78
+
+
+class SocketError(Exception):
+    """A socket could not be opened; the message says which, why, and what to do."""
+
+
+class IkeSockets:
+    """Whoever is named by ``deliver_to`` gets what arrives."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, mark: int = MARK) -> None:
+        self._loop = loop
+        self._receiver: Receiver = _nobody
+        self._mark = mark
+        self._sockets: dict[IPAddress, socket.socket] = {}
+
+    def deliver_to(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def listen(self, addresses: Iterable[IPAddress]) -> None:
+        """Have sockets on exactly these addresses; those that are open already are left alone.
+
+        Raises:
+            SocketError: nothing was changed.
+        """
+        wanted = set(addresses)
+        opened: dict[IPAddress, socket.socket] = {}
+        try:
+            for address in wanted - set(self._sockets):
+                opened[address] = _open(address, self._mark)
+        except SocketError:
+            for each in opened.values():
+                each.close()
+            raise
+        for address in set(self._sockets) - wanted:
+            self._forget(address)
+        for address, each in opened.items():
+            self._sockets[address] = each
+            self._loop.add_reader(each, self._readable, address, each)
+
+    def send(self, datagram: Datagram) -> None:
+        """Raises OSError when the system refuses."""
+        sender = self._sockets.get(datagram.local.ip)
+        if sender is None:
+            raise OSError(f"no socket for {datagram.local.ip}")
+        sender.sendto(datagram.payload, (str(datagram.remote.ip), datagram.remote.port))
+
+    def close(self) -> None:
+        for address in tuple(self._sockets):
+            self._forget(address)
+
+    def _forget(self, address: IPAddress) -> None:
+        gone = self._sockets.pop(address)
+        self._loop.remove_reader(gone)
+        gone.close()
+
+    def _readable(self, address: IPAddress, sender: socket.socket) -> None:
+        local = Address(address, IKE_PORT)
+        for _ in range(_BATCH):
+            try:
+                payload, source = sender.recvfrom(_LARGEST)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an ICMP error about something sent before
+            ip, _, _ = source[0].partition("%")
+            self._receiver(Datagram(local, Address(ip_address(ip), source[1]), payload))
+
+
+def _nobody(datagram: Datagram) -> None:
+    del datagram
+
+
+def _open(address: IPAddress, mark: int) -> socket.socket:
+    version6 = address.version == 6
+    opened = socket.socket(
+        socket.AF_INET6 if version6 else socket.AF_INET,
+        socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
+    )
+    try:
+        if version6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # An address that duplicate address detection still looks at can be bound already.
+            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT)
+        else:
+            opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+            # Large IKE messages may be fragmented on the way rather than be lost.
+            opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+        opened.bind((str(address), IKE_PORT))
+    except OSError as error:
+        opened.close()
+        raise SocketError(_explain(address, error)) from error
+    return opened
+
+
+def _explain(address: IPAddress, error: OSError) -> str:
+    what = f"UDP port {IKE_PORT} of {address} cannot be opened: {error.strerror}."
+    if error.errno == 98:  # EADDRINUSE
+        return (
+            f"{what} Another IKE daemon has it (charon, pluto, a second gateway). Stop that one, "
+            "or run this one in a network namespace of its own."
+        )
+    if error.errno in (1, 13):  # EPERM, EACCES
+        return f"{what} This needs CAP_NET_ADMIN and CAP_NET_BIND_SERVICE: run as root."
+    return what
