@@ -50,7 +50,8 @@ class Payload:
 
 @dataclass(frozen=True)
 class Recording:
-    """``messages`` in order; ``secrets`` by strongSwan's name, each in the order of its log."""
+    """``messages`` in order, ``senders`` ("i", "r") beside them; ``secrets`` by strongSwan's name,
+    each in the order of its log."""
 
     name: str
     ike: IkeProposal
@@ -58,6 +59,7 @@ class Recording:
     esp_integrity: Integrity | None
     psk: bytes
     messages: tuple[bytes, ...]
+    senders: tuple[str, ...]
     secrets: dict[str, list[bytes]]
 
     @property
@@ -121,6 +123,7 @@ def load(name: str) -> Recording:
         esp_integrity=None if esp_aead else INTEGRITY_BY_NAME[_INTEGRITIES[esp_rest[0]]],
         psk=recorded["psk"].encode(),
         messages=tuple(bytes.fromhex(message["octets"]) for message in recorded["messages"]),
+        senders=tuple(message["from"] for message in recorded["messages"]),
         secrets=secrets,
     )
 
