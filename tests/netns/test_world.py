@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from gatewright.lab.leftovers import remove_orphans
 from gatewright.lab.namespace import NAMED, Namespace
 from gatewright.lab.packets import Kind
 from gatewright.lab.process import Process
 from gatewright.lab.traffic import SteadyPings, ping, transfer
-from gatewright.lab.world import World, remove_orphans
+from gatewright.lab.world import World
 
 pytestmark = pytest.mark.netns
 

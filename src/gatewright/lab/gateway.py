@@ -106,7 +106,7 @@ class Gateway:
             return self.client.status()
         except (UnreachableError, RefusedError) as error:
             problem = error.problem
-            raise LabError(f"{self.name}: {problem.what} {problem.why}\n{self._tail()}") from None
+            raise LabError(f"{self.name}: {problem.what} {problem.why}\n{self.tail()}") from None
 
     def wait_status(
         self, predicate: Callable[[Status], bool], what: str, timeout: float = 10.0
@@ -115,7 +115,7 @@ class Gateway:
         end = time.monotonic() + timeout
         while not predicate(status := self.status()):
             if time.monotonic() > end:
-                raise LabError(f"{self.name}: not {what} after {timeout:g} s:\n{self._tail()}")
+                raise LabError(f"{self.name}: not {what} after {timeout:g} s:\n{self.tail()}")
             time.sleep(POLL_SECONDS)
         return status
 
@@ -149,7 +149,8 @@ class Gateway:
             raise LabError(f"{self.name} has not been started")
         return self._process
 
-    def _tail(self) -> str:
+    def tail(self) -> str:
+        """The end of its log."""
         return self._process.tail() if self._process is not None else ""
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import shutil
 import signal
 import tempfile
@@ -26,11 +25,11 @@ from typing import Any, Self
 
 from gatewright.lab import privilege
 from gatewright.lab.capture import Capture
-from gatewright.lab.namespace import NAMED, Namespace, run_ip
+from gatewright.lab.leftovers import KeptWorld, remove_orphans
+from gatewright.lab.namespace import Namespace, run_ip
 from gatewright.lab.packets import IPNetwork
 
 _numbers = itertools.count(1)
-_STALE = re.compile(r"gw(\d+)w\d+-")
 
 FORWARDING = {
     "net/ipv4/ip_forward": "1",
@@ -100,13 +99,17 @@ class World:
     ``nat``: gateway A stands behind a NAT router (IPv4), which has gateway A's public address.
     ``peer_is_external``: gateway B is not a namespace but attaches to the Internet segment by a
     TAP device ``toB`` (a kernel of its own).
+    ``lasting``: its processes outlive this one, if ``keep`` is called.
     ``directory``: scratch files, captures and logs of the world; removed with it.
     """
 
     def __init__(
-        self, *, nat: bool = False, peer_is_external: bool = False, prefix: str | None = None
+        self, *, nat: bool = False, peer_is_external: bool = False, lasting: bool = False
     ) -> None:
-        self.prefix = prefix or f"gw{os.getpid()}w{next(_numbers)}"
+        # A lasting world is not swept away when this process is gone.
+        self.prefix = f"gw{os.getpid()}{'kept' if lasting else 'w'}{next(_numbers)}"
+        self.lasting = lasting
+        self.entered = False
         self.nat = nat
         self._external = peer_is_external
         self.internet = Namespace(f"{self.prefix}-internet")
@@ -153,10 +156,11 @@ class World:
         )
 
     def __enter__(self) -> Self:
-        privilege.acquire()
+        self.privilege = privilege.acquire()
         remove_orphans()
         self._catch_signals()
         self.directory = Path(tempfile.mkdtemp(prefix="gatewright-"))
+        self.entered = True
         try:
             self._build()
         except BaseException:
@@ -173,12 +177,17 @@ class World:
         self.remove()
 
     def keep(self) -> None:
-        """Leave everything as it is when the world is left; ``remove`` is the caller's business."""
+        """Leave everything as it is when the world is left, for ``kept_worlds`` to find."""
+        record = KeptWorld(self.prefix, [each.name for each in self.namespaces], self.directory)
+        record.write()
         self._closers.clear()
         self._restore_signals()
+        self.entered = False
 
     def remove(self) -> None:
         """End the processes, take the namespaces and the scratch files away."""
+        if not self.entered:
+            return
         # A second Ctrl-C must not leave half a world behind.
         interrupted = _ignore_signals()
         try:
@@ -188,9 +197,15 @@ class World:
             for namespace in self.namespaces:
                 namespace.remove()
             shutil.rmtree(self.directory, ignore_errors=True)
+            self.entered = False
         finally:
             _set_signals(interrupted)
             self._restore_signals()
+
+    def remains(self) -> list[str]:
+        """What is still there of it: names of namespaces, scratch files."""
+        names = [each.name for each in self.namespaces if each.path.exists()]
+        return [*names, *([str(self.directory)] if self.directory.exists() else [])]
 
     def _build(self) -> None:
         for namespace in self.namespaces:
@@ -273,16 +288,6 @@ class _Cables:
             f"link add {one_name} index {next(self._indices)} netns {one.name} type veth"
             f" peer name {other_name} index {next(self._indices)} netns {other.name}"
         )
-
-
-def remove_orphans() -> None:
-    """Take away worlds whose process was killed before it could."""
-    if not NAMED.is_dir():
-        return
-    for path in NAMED.iterdir():
-        match = _STALE.match(path.name)
-        if match and not Path(f"/proc/{match[1]}").exists():
-            Namespace(path.name).remove()
 
 
 def _configure_side(
