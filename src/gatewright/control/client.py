@@ -24,8 +24,7 @@ from gatewright.control.models import (
     Status,
     UnassignResult,
 )
-
-DEFAULT_CONTROL = Path("/run/gatewright/control.sock")
+from gatewright.control.paths import DEFAULT_CONTROL
 
 _ANSWER_TIMEOUT = 60.0
 _M = TypeVar("_M", bound=Model)
@@ -73,9 +72,11 @@ class Client:
     def events(self, count: int, tunnel: str | None = None) -> Iterator[Event]:
         return self._stream("GET", "/events", Event, count=count, tunnel=tunnel)
 
-    def follow(self, tunnel: str | None = None) -> Iterator[Event]:
-        """Events as they happen; ends when the gateway stops."""
-        return self._stream("GET", "/events/stream", Event, endless=True, tunnel=tunnel)
+    def follow(self, count: int = 0, tunnel: str | None = None) -> Iterator[Event]:
+        """The newest events, then those that happen; ends when the gateway stops."""
+        return self._stream(
+            "GET", "/events/stream", Event, endless=True, count=count, tunnel=tunnel
+        )
 
     def _ask(self, method: str, path: str, answer: type[_M], command: Model | None = None) -> _M:
         with self._request(method, path, command, _ANSWER_TIMEOUT) as response:

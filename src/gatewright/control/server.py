@@ -68,7 +68,9 @@ class _Handlers:
         return Response("".join(f"{line}\n" for line in lines), media_type=_NDJSON)
 
     async def follow(self, request: Request) -> Response:
-        return await _stream(self._service.follow(request.query_params.get("tunnel")), eager=False)
+        count = int(_number(request, "count", 0, _MAX_EVENTS))
+        events = self._service.follow(count, request.query_params.get("tunnel"))
+        return await _stream(events, eager=False)
 
     async def up(self, request: Request) -> Response:
         wait = _number(request, "wait", DEFAULT_WAIT, _MAX_WAIT)

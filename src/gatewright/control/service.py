@@ -42,6 +42,6 @@ class Service(Protocol):
 
     def events(self, count: int, tunnel: str | None) -> Sequence[Event]: ...
 
-    def follow(self, tunnel: str | None) -> AsyncIterator[Event]:
-        """Events from now on, without end."""
+    def follow(self, count: int, tunnel: str | None) -> AsyncIterator[Event]:
+        """The newest ``count`` events, then those to come, without a gap and without end."""
         ...

@@ -91,10 +91,10 @@ class _Daemon:
         service = GatewayService(gateway)
         listener = Listener(application(service), self._settings.control)
         self._note(Kind.GATEWAY_STARTED, f"Gatewright {__version__} started (pid {os.getpid()}).")
+        self._handle_signals(gateway)
         try:
             await self._begin(gateway, policy)
             await listener.open()
-            self._handle_signals(gateway)
             self._notifier.ready()
             with self._signs_of_life():
                 await self._stop.wait()

@@ -74,7 +74,7 @@ class GatewayService:
     def events(self, count: int, tunnel: str | None) -> Sequence[models.Event]:
         return [event_model(each) for each in self._gateway.parts.trail.newest(count, tunnel)]
 
-    async def follow(self, tunnel: str | None) -> AsyncIterator[models.Event]:
+    async def follow(self, count: int, tunnel: str | None) -> AsyncIterator[models.Event]:
         queue: asyncio.Queue[Record | None] = asyncio.Queue(_FOLLOW_LIMIT)
 
         def hear(record: Record) -> None:
@@ -83,7 +83,10 @@ class GatewayService:
 
         stop = self._gateway.parts.trail.listen(hear)
         self._followers.add(queue)
+        former = self.events(count, tunnel)
         try:
+            for event in former:
+                yield event
             while (record := await queue.get()) is not None:
                 yield event_model(record)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatewright.control.client import DEFAULT_CONTROL
+from gatewright.control.paths import DEFAULT_CONTROL
 from gatewright.daemon.secrets import DEFAULT_DIRECTORY as DEFAULT_SECRETS
 from gatewright.host.names import HostNames
 

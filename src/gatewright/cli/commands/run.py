@@ -1,0 +1,107 @@
+"""``gatewright run``: the gateway itself, in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gatewright.cli.exits import Exit
+from gatewright.cli.options import Control, Json, StateDirectory
+from gatewright.cli.output import console, fail, print_event, refused_status
+from gatewright.cli.policy_file import read_policy
+from gatewright.control.paths import DEFAULT_CONTROL
+from gatewright.daemon.secrets import DEFAULT_DIRECTORY as DEFAULT_SECRETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatewright.audit.event import Record
+
+
+def run(
+    policy: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[POLICY]",
+            help="The policy to assign; without it, the one that was assigned before.",
+        ),
+    ] = None,
+    control: Control = DEFAULT_CONTROL,
+    state_dir: StateDirectory = None,
+    secrets: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the preshared keys lie, a file each.")
+    ] = DEFAULT_SECRETS,
+    interface: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the TUN device.")
+    ] = "gatewright0",
+    forwarding: Annotated[
+        bool,
+        typer.Option(
+            "--forwarding/--no-forwarding",
+            help="Switch IP forwarding on where the policy needs it.",
+        ),
+    ] = False,
+    export_keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write session keys for Wireshark here. Who reads them reads the traffic.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the gateway in the foreground until SIGTERM or Ctrl-C.
+
+    Stopping it leaves protected traffic blocked; 'gatewright unassign' lets it go. SIGHUP reads
+    the policy file again.
+    """
+    given = read_policy(policy, as_json=as_json) if policy is not None else None
+
+    from gatewright.control.listener import SocketInUseError
+    from gatewright.control.models import Problem
+    from gatewright.control.service import CommandRefusedError
+    from gatewright.daemon import run as daemon
+    from gatewright.daemon.settings import Settings, state_directory
+    from gatewright.host.names import HostNames
+
+    settings = Settings(
+        control=control,
+        state=state_directory(control, state_dir),
+        names=HostNames(tun=interface),
+        secrets=secrets,
+        forwarding=forwarding,
+        export_keys=export_keys,
+    )
+    start = daemon.PolicyFile(*given) if given is not None else None
+    try:
+        daemon.run(settings, start, _teller(as_json=as_json))
+    except CommandRefusedError as error:
+        fail(error.problem, refused_status(error.problem), as_json=as_json)
+    except daemon.StartError as error:
+        missing = error.problem.code == "missing-privilege"
+        fail(error.problem, Exit.PRIVILEGE if missing else Exit.FAILED, as_json=as_json)
+    except SocketInUseError as error:
+        problem = Problem(
+            code="already-running",
+            what="A gateway runs already.",
+            why=f"{error}.",
+            advice="Use 'gatewright assign POLICY' to give it a policy, or another --control.",
+        )
+        fail(problem, Exit.FAILED, as_json=as_json)
+
+
+def _teller(*, as_json: bool) -> Callable[[Record], None]:
+    """Prints each audit record as it comes: a line, or a line of JSON."""
+    from gatewright.daemon.records import event_model
+
+    out = console()
+
+    def say(record: Record) -> None:
+        if as_json:
+            typer.echo(event_model(record).model_dump_json())
+        else:
+            print_event(out, event_model(record))
+
+    return say

@@ -1,0 +1,32 @@
+"""Options that several commands have, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Control = Annotated[
+    Path,
+    typer.Option(
+        "--control", metavar="SOCKET", envvar="GATEWRIGHT_CONTROL", help="The gateway's socket."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+StateDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir",
+        metavar="DIR",
+        help="Where the gateway keeps the assigned policy and the audit trail. "
+        "[default: /var/lib/gatewright, or SOCKET with the ending .state]",
+        show_default=False,
+    ),
+]
+PolicyPath = Annotated[Path, typer.Argument(metavar="POLICY", help="The policy file.")]
+Tunnel = Annotated[str, typer.Argument(metavar="TUNNEL", help="The tunnel's name in the policy.")]
+Wait = Annotated[
+    float,
+    typer.Option("--wait", metavar="SECONDS", min=0, max=600, help="How long to wait for the end."),
+]

@@ -1,0 +1,23 @@
+"""Reads a policy file for a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatewright.cli.exits import Exit
+from gatewright.cli.output import fail
+
+
+def read_policy(path: Path, *, as_json: bool) -> tuple[str, str]:
+    """Text and absolute name; ends the command with a message when it cannot be read."""
+    from gatewright.control.models import Problem
+
+    try:
+        return path.read_text(encoding="utf-8"), str(path.resolve())
+    except OSError as error:
+        why = f"{error.strerror}."
+    except UnicodeDecodeError as error:
+        why = f"It is not UTF-8 text (octet {error.start})."
+    what = f"The policy file {path} cannot be read."
+    problem = Problem(code="no-policy-file", what=what, why=why)
+    return fail(problem, Exit.POLICY, as_json=as_json)
