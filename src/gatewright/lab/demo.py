@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from enum import Enum
 
 from ruamel.yaml import YAML
 
 from gatewright.lab import demo_peer
-from gatewright.lab.demo_peer import DemoPeer, PeerKind
-from gatewright.lab.errors import LabError
+from gatewright.lab.demo_options import DemoOptions, DemoProfile
+from gatewright.lab.demo_peer import DemoPeer
+from gatewright.lab.errors import LabError, PrivilegeMissingError
 from gatewright.lab.gateway import Gateway
 from gatewright.lab.packets import Kind, Tally
 from gatewright.lab.policies import SECRET, TUNNEL, TunnelText, article_policy
@@ -26,23 +26,6 @@ from gatewright.lab.world import World
 
 PINGS = 5
 FIRST_PING_SECONDS = 10.0
-
-
-class DemoProfile(Enum):
-    """Which cryptography is shown."""
-
-    MODERN = "modern"
-    WINDOWS_2003 = "windows-2003"
-
-
-@dataclass(frozen=True, slots=True)
-class DemoOptions:
-    """``peer`` None: strongSwan where it is installed, else a second Gatewright."""
-
-    peer: PeerKind | None = None
-    profile: DemoProfile = DemoProfile.MODERN
-    keep: bool = False
-    transfer_seconds: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +103,7 @@ class Demo:
         stack.enter_context(self.world)
         a, b = self.world.ipv4.a, self.world.ipv4.b
         return Shown(
-            f"six namespaces, as {self.world.privilege.value}",
+            f"five namespaces, as {self.world.privilege.value}",
             (
                 f"hostA {a.host} - gateway A {a.external} - Internet -"
                 f" gateway B {b.external} - hostB {b.host}",
@@ -280,6 +263,8 @@ def _attempt(name: str, title: str, step: Callable[[], Shown]) -> Done:
     begin = time.monotonic()
     try:
         shown = step()
+    except PrivilegeMissingError:
+        raise
     except LabError as error:
         return Done(name, title, False, str(error), seconds=time.monotonic() - begin)
     seconds = time.monotonic() - begin

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import Protocol
 
+from gatewright.lab.demo_options import PeerKind
 from gatewright.lab.errors import LabError
 from gatewright.lab.gateway import Gateway
 from gatewright.lab.policies import SECRET, TunnelText, article_policy
 from gatewright.lab.strongswan import PeerTunnel, StrongSwan
 from gatewright.lab.world import World
-
-
-class PeerKind(Enum):
-    """Who stands at the other end."""
-
-    STRONGSWAN = "strongswan"
-    GATEWRIGHT = "gatewright"
-
 
 PROPOSALS = {
     "modern": (2, "aes128gcm16-prfsha256-x25519", "aes128gcm16-x25519"),
