@@ -1,0 +1,200 @@
+//! The engine's calls.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use gatewright_engine::{SaParameters, Settings, Transport};
+use gatewright_esp::{Algorithm, EspKeys};
+use gatewright_io::Encapsulation;
+use pyo3::prelude::*;
+
+use crate::errors::refused;
+use crate::messages::{self, EntryTuple, SaCounters, SelectorTuple};
+
+/// The user-space data plane.  Packets move on a thread of its own that never takes the GIL.
+#[pyclass(frozen)]
+pub(crate) struct Engine {
+    engine: gatewright_engine::Engine,
+    interface: String,
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (interface, *, mtu, mark, port, offload))]
+    fn new(interface: String, mtu: u32, mark: u32, port: u16, offload: bool) -> PyResult<Self> {
+        let settings = Settings {
+            interface: interface.clone(),
+            mtu,
+            mark,
+            port,
+            offload,
+            ..Settings::default()
+        };
+        let engine = gatewright_engine::Engine::new(settings).map_err(refused)?;
+        Ok(Self { engine, interface })
+    }
+
+    /// The TUN device's name.
+    #[getter]
+    fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    fn open(&self, py: Python<'_>, addresses: Vec<IpAddr>) -> PyResult<()> {
+        py.detach(|| self.engine.open(&addresses)).map_err(refused)
+    }
+
+    #[pyo3(signature = (*, remove))]
+    fn close(&self, py: Python<'_>, remove: bool) -> PyResult<()> {
+        py.detach(|| self.engine.close(remove)).map_err(refused)
+    }
+
+    fn replace_policies(&self, py: Python<'_>, entries: Vec<EntryTuple>) -> PyResult<()> {
+        let entries: Vec<_> = entries
+            .into_iter()
+            .map(messages::entry)
+            .collect::<PyResult<_>>()?;
+        py.detach(|| self.engine.shared().replace_policies(entries))
+            .map_err(refused)
+    }
+
+    #[pyo3(signature = (
+        *, spi_in, spi_out, policy_id, local, remote, remote_port, udp, cipher, integrity,
+        encryption_in, integrity_in, encryption_out, integrity_out, esn, local_selectors,
+        remote_selectors, replay_window, byte_soft_limit, byte_limit, outbound_standby
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the fields of a ChildSa, by keyword"
+    )]
+    fn add_sa(
+        &self,
+        spi_in: u32,
+        spi_out: u32,
+        policy_id: u32,
+        local: IpAddr,
+        remote: IpAddr,
+        remote_port: u16,
+        udp: bool,
+        cipher: &str,
+        integrity: Option<&str>,
+        encryption_in: &[u8],
+        integrity_in: &[u8],
+        encryption_out: &[u8],
+        integrity_out: &[u8],
+        esn: bool,
+        local_selectors: Vec<SelectorTuple>,
+        remote_selectors: Vec<SelectorTuple>,
+        replay_window: u32,
+        byte_soft_limit: u64,
+        byte_limit: u64,
+        outbound_standby: bool,
+    ) -> PyResult<()> {
+        let encapsulation = if udp {
+            Encapsulation::Udp
+        } else {
+            Encapsulation::Protocol50
+        };
+        let parameters = SaParameters {
+            spi_in,
+            spi_out,
+            policy_id,
+            transport: Transport {
+                local,
+                remote: SocketAddr::new(remote, remote_port),
+                encapsulation,
+            },
+            algorithm: Algorithm::from_names(cipher, integrity).map_err(refused)?,
+            keys_in: EspKeys::new(encryption_in, integrity_in),
+            keys_out: EspKeys::new(encryption_out, integrity_out),
+            esn,
+            selectors: messages::selectors(local_selectors, remote_selectors)?,
+            replay_window,
+            byte_soft_limit,
+            byte_limit,
+            outbound_standby,
+        };
+        self.engine.add_sa(parameters).map_err(refused)
+    }
+
+    fn activate_sa(&self, spi_in: u32) -> PyResult<()> {
+        self.engine.shared().activate_sa(spi_in).map_err(refused)
+    }
+
+    fn move_sa(&self, spi_in: u32, remote: IpAddr, remote_port: u16) -> PyResult<()> {
+        self.engine
+            .move_sa(spi_in, SocketAddr::new(remote, remote_port))
+            .map_err(refused)
+    }
+
+    fn remove_sa(&self, spi_in: u32) -> PyResult<()> {
+        self.engine.shared().remove_sa(spi_in).map_err(refused)
+    }
+
+    fn acquire_failed(&self, policy_id: u32) {
+        self.engine.shared().acquire_failed(policy_id);
+    }
+
+    fn send_ike(
+        &self,
+        local: IpAddr,
+        remote: IpAddr,
+        remote_port: u16,
+        payload: &[u8],
+    ) -> PyResult<()> {
+        self.engine
+            .send_ike(local, SocketAddr::new(remote, remote_port), payload)
+            .map_err(refused)
+    }
+
+    fn send_keepalive(&self, local: IpAddr, remote: IpAddr, remote_port: u16) -> PyResult<()> {
+        self.engine
+            .send_keepalive(local, SocketAddr::new(remote, remote_port))
+            .map_err(refused)
+    }
+
+    fn event_fd(&self) -> i32 {
+        self.engine.event_descriptor()
+    }
+
+    fn poll_events(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+        self.engine
+            .take_events()
+            .map_err(refused)?
+            .into_iter()
+            .map(|event| messages::event(py, event))
+            .collect()
+    }
+
+    fn counters(&self) -> HashMap<&'static str, u64> {
+        self.engine.shared().counters().all().collect()
+    }
+
+    fn sa_counters(&self) -> Vec<SaCounters> {
+        let counters = self.engine.shared().sa_counters();
+        counters.into_iter().map(SaCounters::from).collect()
+    }
+
+    fn features(&self) -> HashMap<String, String> {
+        self.engine.features().into_iter().collect()
+    }
+
+    /// What each counter means: name and sentence, in the order of a packet's way.
+    #[staticmethod]
+    fn counter_meanings() -> PyResult<Vec<(&'static str, &'static str)>> {
+        Ok(gatewright_engine::Count::ALL
+            .iter()
+            .map(|count| (count.name(), count.meaning()))
+            .chain(
+                gatewright_engine::DropReason::ALL
+                    .iter()
+                    .map(|reason| (reason.name(), reason.meaning())),
+            )
+            .collect())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Engine({:?})", self.interface)
+    }
+}
