@@ -37,7 +37,7 @@ def _missing(view: View, name: str, tunnel: CompiledTunnel) -> Iterable[Finding]
     yield error(
         "secret-unavailable",
         tunnel.pair.place,
-        f"tunnel {shown(tunnel.pair.name)} uses the preshared key {shown(name)}: {problem}",
-        "without the key neither gateway can prove who it is",
-        f"write `{near}`, or provide the key" if near else "provide the key",
+        f"the preshared key {shown(name)} of tunnel {shown(tunnel.pair.name)} cannot be used",
+        problem,
+        f"write `{near}`, or provide the key" if near else "provide the key, as said",
     )
