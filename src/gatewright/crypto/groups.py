@@ -93,7 +93,7 @@ class _ModpExchange(KeyExchange):
     def __init__(self, group: Group, random: RandomSource) -> None:
         self._prime = modp.PRIMES[group.public_len]
         self._private = modp.exponent(random(modp.EXPONENT_LENGTH))
-        public = modp.public_value(self._prime, self._private)
+        public = modp.power(self._prime, modp.GENERATOR, self._private)
         # RFC 7296 section 3.4, RFC 2409 section 5: padded to the length of the modulus.
         super().__init__(group, public.to_bytes(group.public_len, "big"))
 
@@ -101,7 +101,7 @@ class _ModpExchange(KeyExchange):
         peer = int.from_bytes(peer_public, "big")
         if not 1 < peer < self._prime - 1:  # RFC 6989 section 2.1
             raise InvalidPublicValue(f"{self.group.name}: public value out of range")
-        shared = modp.power(self._prime, peer, self._private, int.from_bytes(self.public, "big"))
+        shared = modp.power(self._prime, peer, self._private)
         # RFC 7296 section 2.14: g^ir keeps leading zeros up to the length of the modulus.
         return shared.to_bytes(self.group.secret_len, "big")
 

@@ -111,24 +111,19 @@ def exponent(octets: bytes) -> int:
     return int.from_bytes(octets, "big") | 1 << (8 * EXPONENT_LENGTH - 1)
 
 
-def public_value(prime: int, private: int) -> int:
-    """``2 ** private mod prime``.
+def power(prime: int, base: int, private: int) -> int:
+    """``base ** private mod prime``, for 1 < ``base`` < prime - 1.
 
-    `pow` does not run in constant time.  That is sound here because the exponent is ephemeral: it
-    serves this call and one exchange and is then forgotten, so whoever measures gets one noisy
-    sample of each and can average nothing.
-    """
-    return pow(GENERATOR, private, prime)
-
-
-def power(prime: int, peer_public: int, private: int, public: int) -> int:
-    """``peer_public ** private mod prime``: the exchange itself, 1 < ``peer_public`` < prime - 1.
-
-    By `cryptography`, in constant time and faster, where it knows the group; else by `pow`, for
-    the reason given at `public_value` (the peer chooses the base, but only once).
+    The public value is the power of the generator, the shared secret that of the peer's public
+    value.  By `cryptography` where it knows the group: in constant time, and some seven times as
+    fast.  Else by `pow`, which does not run in constant time.  That is sound because exponents are
+    ephemeral: each serves two calls and is forgotten, so whoever measures gets one noisy sample of
+    each and can average nothing; that the peer chooses one of the two bases does not change it.
     """
     if not _LIBRARY_HAS_MODP or prime not in _LIBRARY_PRIMES:
-        return pow(peer_public, private, prime)
+        return pow(base, private, prime)
     numbers = DHParameterNumbers(prime, GENERATOR)
-    key = DHPrivateNumbers(private, DHPublicNumbers(public, numbers)).private_key()
-    return int.from_bytes(key.exchange(DHPublicNumbers(peer_public, numbers).public_key()), "big")
+    # The library wants our public value with the private one but does not use it in an exchange:
+    # any member of the group will do, so that the public value can be computed this way too.
+    key = DHPrivateNumbers(private, DHPublicNumbers(GENERATOR, numbers)).private_key()
+    return int.from_bytes(key.exchange(DHPublicNumbers(base, numbers).public_key()), "big")

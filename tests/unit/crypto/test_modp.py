@@ -52,12 +52,11 @@ def test_exponents_have_one_length() -> None:
 def test_library_and_pow_agree(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     prime = modp.PRIMES[length]
     private = modp.exponent(b"\x5a" * modp.EXPONENT_LENGTH)
-    public = modp.public_value(prime, private)
-    peer = modp.public_value(prime, modp.exponent(b"\x3c" * modp.EXPONENT_LENGTH))
-    power = modp.power(prime, peer, private, public)
-    assert power == pow(peer, private, prime)
+    peer = pow(modp.GENERATOR, modp.exponent(b"\x3c" * modp.EXPONENT_LENGTH), prime)
+    powers = [modp.power(prime, base, private) for base in (modp.GENERATOR, peer)]
+    assert powers == [pow(base, private, prime) for base in (modp.GENERATOR, peer)]
     monkeypatch.setattr(modp, "_LIBRARY_HAS_MODP", False)
-    assert modp.power(prime, peer, private, public) == power
+    assert powers == [modp.power(prime, base, private) for base in (modp.GENERATOR, peer)]
 
 
 @settings(max_examples=25, deadline=None)
@@ -67,5 +66,4 @@ def test_whatever_the_peer_sends_in_range_is_taken(octets: bytes) -> None:
     prime = modp.PRIMES[192]
     peer = 2 + int.from_bytes(octets, "big") % (prime - 3)
     private = modp.exponent(b"\x11" * modp.EXPONENT_LENGTH)
-    public = modp.public_value(prime, private)
-    assert modp.power(prime, peer, private, public) == pow(peer, private, prime)
+    assert modp.power(prime, peer, private) == pow(peer, private, prime)
