@@ -8,10 +8,12 @@ import typer
 
 from gatewright import __version__
 from gatewright.cli.commands.assign import assign
+from gatewright.cli.commands.check import check
 from gatewright.cli.commands.demo import demo
 from gatewright.cli.commands.down import down
 from gatewright.cli.commands.log import log
 from gatewright.cli.commands.run import run
+from gatewright.cli.commands.show import show
 from gatewright.cli.commands.status import status
 from gatewright.cli.commands.unassign import unassign
 from gatewright.cli.commands.up import up
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # keys never reach a traceback
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, assign, unassign, status, up, down, log):
+for command in (demo, check, show, run, assign, unassign, status, up, down, log):
     app.command()(command)
 
 
