@@ -6,14 +6,14 @@ from pathlib import Path
 
 from gatewright.audit.keylog import KeyLog
 from gatewright.daemon.executor import KeyExport
-from gatewright.dataplane.engine import Engine
+from gatewright.dataplane.engine import EngineDataPlane
 from gatewright.dataplane.interface import DataPlane
 from gatewright.host.names import HostNames
 
 
 def engine(names: HostNames) -> DataPlane:
     """The user-space packet engine, not yet open."""
-    return Engine(names.tun, names.mark)
+    return EngineDataPlane(names.tun, mark=names.mark)
 
 
 def key_export(directory: Path | None) -> KeyExport | None:
