@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -14,12 +14,15 @@ from gatewright.lab.strongswan import StrongSwan
 from gatewright.lab.uml import KernelGateway
 from gatewright.lab.world import World
 
+LOG_LINES = 60
+
 
 @dataclass(slots=True)
 class Access:
-    """Why no world can be built here; None while one can."""
+    """``refusal``: why no world can be built here, or None.  ``worlds``: those that stand."""
 
     refusal: str | None = None
+    worlds: list[World] = field(default_factory=list)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +42,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 _ACCESS = pytest.StashKey[Access]()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of every log of the worlds that stand when a test fails."""
+    report = yield
+    if report.failed:
+        for world in item.config.stash[_ACCESS].worlds:
+            for log in sorted(world.directory.rglob("*.log")):
+                tail = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+                report.sections.append((str(log.relative_to(world.directory)), "\n".join(tail)))
+    return report
+
+
 @pytest.fixture(scope="session")
 def namespaces(request: pytest.FixtureRequest) -> None:
     """Skips, with the reason, where no world can be built."""
@@ -47,17 +64,28 @@ def namespaces(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="module")
-def new_world(namespaces: None) -> Iterator[Callable[..., World]]:  # noqa: ARG001
+def new_world(request: pytest.FixtureRequest, namespaces: None) -> Iterator[Callable[..., World]]:  # noqa: ARG001
     """Builds worlds that go with the test module.  Takes the arguments of ``World``."""
+    worlds = request.config.stash[_ACCESS].worlds
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(World(**options))
+        yield lambda **options: stack.enter_context(_standing(World(**options), worlds))
 
 
 @pytest.fixture
-def world(namespaces: None) -> Iterator[World]:  # noqa: ARG001
+def world(request: pytest.FixtureRequest, namespaces: None) -> Iterator[World]:  # noqa: ARG001
     """A plain world of this test alone."""
-    with World() as world:
+    with _standing(World(), request.config.stash[_ACCESS].worlds) as world:
         yield world
+
+
+@contextmanager
+def _standing(world: World, worlds: list[World]) -> Iterator[World]:
+    with world:
+        worlds.append(world)
+        try:
+            yield world
+        finally:
+            worlds.remove(world)
 
 
 @pytest.fixture(scope="session")

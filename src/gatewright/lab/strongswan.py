@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gatewright.lab.errors import LabError
 from gatewright.lab.namespace import Namespace
 from gatewright.lab.process import Process
-from gatewright.lab.vici import Message, Vici, section
+from gatewright.lab.vici import Message, PeerRefusedError, Vici, section
 
 CHARON = Path("/usr/lib/ipsec/charon")
 LIBIPSEC = CHARON.parent / "plugins" / "libstrongswan-kernel-libipsec.so"
 VICI_PLUGIN = CHARON.parent / "plugins" / "libstrongswan-vici.so"
 START_SECONDS = 15.0
+POLL_SECONDS = 0.02
 CONNECTION = "tunnel"
 CHILD = "net"
 
@@ -109,10 +112,6 @@ class Steering:
             vici.command("load-shared", secret)
             vici.command("load-conn", {CONNECTION: connection(tunnel)})
 
-    def unload(self) -> None:
-        with self.connect() as vici:
-            vici.command("unload-conn", {"name": CONNECTION})
-
     def initiate(self, timeout: float = 10.0) -> None:
         """Bring the tunnel up from this side; ``PeerRefusedError`` when it does not come."""
         with self.connect() as vici:
@@ -120,6 +119,15 @@ class Steering:
                 "initiate",
                 {"child": CHILD, "ike": CONNECTION, "timeout": str(int(timeout * 1000))},
             )
+
+    def forget(self) -> None:
+        """Delete every SA without waiting for the other side, and the tunnel's configuration."""
+        with self.connect() as vici:
+            with suppress(PeerRefusedError):
+                vici.command("unload-conn", {"name": CONNECTION})
+            with suppress(PeerRefusedError):
+                vici.command("terminate", {"ike": CONNECTION, "force": "yes"})
+            vici.command("clear-creds")
 
     def terminate(self) -> None:
         """Delete the IKE SA, and wait until the other side has confirmed."""
@@ -140,6 +148,23 @@ class Steering:
         with self.connect() as vici:
             answer = vici.stream("list-sas", "list-sa")
         return [section(tree, CONNECTION) for tree in answer if CONNECTION in tree]
+
+    def identifiers(self, what: str) -> set[str]:
+        """charon's numbers of its ``"ike"`` or ``"child"`` SAs: a rekeyed one has a new number."""
+        found = self.associations() if what == "ike" else self.children()
+        return {str(each["uniqueid"]) for each in found}
+
+    def wait(self, condition: Callable[[], bool], what: str, timeout: float = 10.0) -> None:
+        """Wait until a condition holds.  Raises ``LabError`` when it does not in time."""
+        end = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > end:
+                raise LabError(f"{self.name}: not {what} after {timeout:g} s")
+            time.sleep(POLL_SECONDS)
+
+    def wait_gone(self) -> None:
+        """Wait until it has no SA of the tunnel."""
+        self.wait(lambda: not self.associations(), "rid of its SAs")
 
     def children(self) -> list[Message]:
         """Its child SAs of this tunnel that are installed."""

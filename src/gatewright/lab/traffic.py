@@ -132,6 +132,7 @@ class SteadyPings:
         self._pinger = Pinger(namespace, destination)
         self._interval = interval
         self._stopping = threading.Event()
+        self._finished = threading.Event()
         self._changed = threading.Condition()
         self._threads = (
             threading.Thread(target=self._send),
@@ -150,6 +151,14 @@ class SteadyPings:
             goal = self.sent + more
             return self._changed.wait_for(lambda: self.sent >= goal, timeout)
 
+    def finish(self, timeout: float = 2.0) -> None:
+        """Send no more, and wait for the replies that are still on their way."""
+        self._stopping.set()
+        self._threads[0].join()
+        with self._changed:
+            self._changed.wait_for(lambda: self.answered >= self.sent, timeout)
+        self._finished.set()
+
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
@@ -162,6 +171,7 @@ class SteadyPings:
         trace: TracebackType | None,
     ) -> None:
         self._stopping.set()
+        self._finished.set()
         for thread in self._threads:
             thread.join()
         self._pinger.close()
@@ -177,8 +187,8 @@ class SteadyPings:
                 self._changed.notify_all()
 
     def _receive(self) -> None:
-        while not self._stopping.is_set():
-            if self._pinger.receive(0.2) is not None:
+        while not self._finished.is_set():
+            if self._pinger.receive(0.1) is not None:
                 with self._changed:
                     self.answered += 1
                     self._changed.notify_all()

@@ -130,6 +130,11 @@ class World:
         return IPV6
 
     @property
+    def has_host_b(self) -> bool:
+        """Whether host B is a namespace of its own, to send from."""
+        return not self._external
+
+    @property
     def namespaces(self) -> tuple[Namespace, ...]:
         """Those that this world has."""
         peer = () if self._external else (self.gateway_b, self.host_b)
