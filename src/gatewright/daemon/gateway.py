@@ -28,7 +28,7 @@ from gatewright.daemon.loop import Loop
 from gatewright.daemon.persistence import Assigned, AssignedStore
 from gatewright.daemon.preparation import Prepared, Preparer
 from gatewright.daemon.secret_switch import SecretSwitch
-from gatewright.daemon.sockets import IkeSockets, SocketError
+from gatewright.daemon.sockets import SocketError, Sockets
 from gatewright.dataplane.interface import DataPlane, DataPlaneError
 from gatewright.host.guards import endpoints
 from gatewright.host.interface import Host
@@ -53,7 +53,7 @@ class Parts:
     """What a gateway is made of; tests put doubles in.  ``wall_clock``: seconds since 1970."""
 
     loop: Loop
-    sockets: IkeSockets
+    sockets: Sockets
     host: Host
     make_dataplane: Callable[[], DataPlane]
     prepare: Preparer

@@ -10,24 +10,36 @@ import asyncio
 import traceback
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gatewright.audit.event import Event, Kind, Severity
 from gatewright.audit.trail import Trail
 from gatewright.daemon.executor import Executor
-from gatewright.dataplane.interface import Acquire, IkeDatagram, PeerMoved, SaExpiring
+from gatewright.dataplane.interface import (
+    Acquire,
+    DataPlaneError,
+    IkeDatagram,
+    PeerMoved,
+    SaExpiring,
+)
 from gatewright.dataplane.interface import Event as DataPlaneEvent
 from gatewright.host.selectors import PORT_PROTOCOLS
-from gatewright.ike.endpoint import Endpoint
 from gatewright.ike.machine import Address, Datagram
 from gatewright.ike.outputs import Output
 from gatewright.ipsec.selectors import IPAddress, TrafficSelector
+
+if TYPE_CHECKING:
+    from gatewright.ike.endpoint import Endpoint
 
 _T = TypeVar("_T")
 
 
 class Loop:
-    """The time is that of the event loop: monotonic seconds."""
+    """The time is that of the event loop: monotonic seconds.
+
+    ``on_data_plane_end`` is called when the data plane has ended of itself: no packet passes any
+    more, and only a new start helps.
+    """
 
     def __init__(
         self,
@@ -35,11 +47,13 @@ class Loop:
         endpoint: Endpoint,
         executor: Executor,
         trail: Trail,
+        on_data_plane_end: Callable[[], None],
     ) -> None:
         self.endpoint = endpoint
         self.executor = executor
         self._loop = loop
         self._trail = trail
+        self._on_data_plane_end = on_data_plane_end
         self._timer: asyncio.TimerHandle | None = None
         self._watched: int | None = None
 
@@ -73,7 +87,14 @@ class Loop:
             self._timer = None
 
     def _data_plane_readable(self) -> None:
-        for event in self.executor.dataplane.poll_events():
+        try:
+            events = self.executor.dataplane.poll_events()
+        except DataPlaneError as error:
+            self.unwatch_data_plane()
+            self._trail.add(Event(Kind.DATA_PLANE_FAILED, Severity.ERROR, str(error)))
+            self._on_data_plane_end()
+            return
+        for event in events:
             self._input(partial(self._take, event))
 
     def _take(self, event: DataPlaneEvent, now: float) -> None:

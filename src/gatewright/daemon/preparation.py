@@ -9,13 +9,16 @@ from functools import partial
 from ipaddress import ip_address
 
 from gatewright.control import models
+from gatewright.control.policies import finding_model
 from gatewright.control.service import CommandRefusedError
 from gatewright.daemon.secrets import SecretStore
 from gatewright.ike.machine import SecretSource
 from gatewright.ipsec.selectors import IPAddress
+from gatewright.policy.checks.run import check_policy
+from gatewright.policy.checks.view import SecretKnowledge
 from gatewright.policy.compile import compile_policy
 from gatewright.policy.compiled import CompiledPolicy
-from gatewright.policy.findings import Finding, PolicyError
+from gatewright.policy.findings import Finding, PolicyError, Severity
 from gatewright.policy.load import load_policy
 
 
@@ -40,14 +43,18 @@ def preparer(secrets: SecretStore) -> Preparer:
 def _prepare(
     secrets: SecretStore, text: str, filename: str, addresses: Sequence[IPAddress]
 ) -> Prepared:
+    knowledge = SecretKnowledge(secrets.problem, secrets.names())
     try:
         policy = load_policy(text, filename)
+        findings = check_policy(policy, addresses, resolve, knowledge)
+        errors = [each for each in findings if each.severity is Severity.ERROR]
+        if errors:
+            raise refused(errors)
         compiled = compile_policy(policy, addresses, resolve)
     except PolicyError as error:
         raise refused(error.findings) from None
     _require_own_addresses(compiled, addresses)
-    _require_keys(compiled, secrets)
-    return Prepared(compiled, secrets)
+    return Prepared(compiled, secrets, tuple(finding_model(each) for each in findings))
 
 
 def resolve(name: str) -> list[IPAddress]:
@@ -72,18 +79,6 @@ def refused(findings: Iterable[Finding]) -> CommandRefusedError:
     return CommandRefusedError(422, problem)
 
 
-def finding_model(finding: Finding) -> models.Finding:
-    return models.Finding(
-        code=finding.code,
-        severity=finding.severity.value,
-        file=finding.place.file,
-        line=finding.place.line,
-        what=finding.what,
-        why=finding.why,
-        instead=finding.instead,
-    )
-
-
 def _require_own_addresses(compiled: CompiledPolicy, addresses: Sequence[IPAddress]) -> None:
     for connection in compiled.connections:
         if connection.local not in addresses:
@@ -94,15 +89,6 @@ def _require_own_addresses(compiled: CompiledPolicy, addresses: Sequence[IPAddre
                 f"({connection.source}) is no address of this machine.",
                 f"Its addresses are: {own}.",
                 "Give the external interface that address, or correct the local endpoint.",
-            )
-
-
-def _require_keys(compiled: CompiledPolicy, secrets: SecretStore) -> None:
-    for name in sorted(compiled.secrets):
-        problem = secrets.problem(name)
-        if problem is not None:
-            raise _not_ready(
-                "no-preshared-key", f'The preshared key "{name}" cannot be used.', problem, ""
             )
 
 

@@ -38,8 +38,8 @@ from gatewright.host.linux import LinuxHost
 from gatewright.ike.endpoint import Endpoint
 
 
-class StartError(Exception):
-    """The daemon cannot start; the problem says why."""
+class DaemonError(Exception):
+    """The daemon cannot start, or cannot go on; the problem says why."""
 
     def __init__(self, problem: models.Problem) -> None:
         super().__init__(problem.what)
@@ -61,7 +61,7 @@ def run(settings: Settings, policy: PolicyFile | None, say: Say) -> None:
     """Run until SIGTERM or SIGINT.  ``say`` gets each audit record, for the console.
 
     Raises:
-        StartError, CommandRefusedError: it did not start; guards that stood still stand.
+        DaemonError, CommandRefusedError: it did not start; guards that stood still stand.
         control.listener.SocketInUseError: another daemon has the control socket.
     """
     _require_privileges()
@@ -70,7 +70,7 @@ def run(settings: Settings, policy: PolicyFile | None, say: Say) -> None:
         lock.acquire()
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StartError(_no_directory(error)) from None
+        raise DaemonError(_no_directory(error)) from None
     try:
         asyncio.run(_Daemon(settings, say).main(policy))
     finally:
@@ -85,9 +85,10 @@ class _Daemon:
         self._trail = Trail(time.time, self._store)
         self._trail.listen(say)
         self._stop = asyncio.Event()
+        self._failure: DaemonError | None = None
 
     async def main(self, policy: PolicyFile | None) -> None:
-        gateway = _compose(self._settings, self._trail)
+        gateway = _compose(self._settings, self._trail, self._data_plane_ended)
         service = GatewayService(gateway)
         listener = Listener(application(service), self._settings.control)
         self._note(Kind.GATEWAY_STARTED, f"Gatewright {__version__} started (pid {os.getpid()}).")
@@ -98,6 +99,8 @@ class _Daemon:
             self._notifier.ready()
             with self._signs_of_life():
                 await self._stop.wait()
+            if self._failure is not None:
+                raise self._failure
         finally:
             self._notifier.stopping()
             service.close()
@@ -119,7 +122,7 @@ class _Daemon:
         try:
             former = gateway.parts.store.load()
         except ValueError as error:
-            raise StartError(_unreadable_record(error)) from None
+            raise DaemonError(_unreadable_record(error)) from None
         if former is not None:
             await gateway.assign(former.text, former.filename, restored_from=former.time)
 
@@ -171,11 +174,23 @@ class _Daemon:
             self._notifier.alive()
             await asyncio.sleep(interval)
 
+    def _data_plane_ended(self) -> None:
+        """The service manager starts the gateway anew; until then the guards block."""
+        self._failure = DaemonError(
+            models.Problem(
+                code="data-plane-ended",
+                what="The data plane ended of itself, so the gateway stops.",
+                why="No packet can pass without it; protected traffic is blocked.",
+                advice="Start the gateway again, and report it with the output of 'gatewright log'.",
+            )
+        )
+        self._stop.set()
+
     def _note(self, kind: Kind, text: str, severity: Severity = Severity.INFORMATION) -> None:
         self._trail.add(Event(kind, severity, text))
 
 
-def _compose(settings: Settings, trail: Trail) -> Gateway:
+def _compose(settings: Settings, trail: Trail, on_data_plane_end: Callable[[], None]) -> Gateway:
     """The composition root: every part is made and joined here."""
     loop = asyncio.get_running_loop()
     secrets = SecretSwitch()
@@ -185,7 +200,7 @@ def _compose(settings: Settings, trail: Trail) -> Gateway:
     executor = Executor(make_dataplane(), sockets.send, trail, key_export(settings.export_keys))
     failures = Failures(time.time)
     executor.observe(failures)
-    driver = Loop(loop, endpoint, executor, trail)
+    driver = Loop(loop, endpoint, executor, trail, on_data_plane_end)
     sockets.deliver_to(driver.receive)
     parts = Parts(
         loop=driver,
@@ -207,7 +222,7 @@ def _require_privileges() -> None:
     if missing:
         names = ", ".join(name for name, _ in missing)
         needs = "; ".join(f"{name} for {purpose}" for name, purpose in missing)
-        raise StartError(
+        raise DaemonError(
             models.Problem(
                 code="missing-privilege",
                 what=f"The gateway needs capabilities that this process does not have: {names}.",

@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
+from typing import Protocol
 
 from gatewright.host.names import MARK
 from gatewright.ike.machine import IKE_PORT, Address, Datagram
@@ -27,6 +28,16 @@ _IPV6_FREEBIND = 78
 
 class SocketError(Exception):
     """A socket could not be opened; the message says which, why, and what to do."""
+
+
+class Sockets(Protocol):
+    """What a gateway asks of its sockets; ``IkeSockets`` does it, tests have doubles."""
+
+    def listen(self, addresses: Iterable[IPAddress]) -> None: ...
+
+    def send(self, datagram: Datagram) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class IkeSockets:

@@ -79,7 +79,7 @@ def run(
         daemon.run(settings, start, _teller(as_json=as_json))
     except CommandRefusedError as error:
         fail(error.problem, refused_status(error.problem), as_json=as_json)
-    except daemon.StartError as error:
+    except daemon.DaemonError as error:
         missing = error.problem.code == "missing-privilege"
         fail(error.problem, Exit.PRIVILEGE if missing else Exit.FAILED, as_json=as_json)
     except SocketInUseError as error:
