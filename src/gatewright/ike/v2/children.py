@@ -1,0 +1,244 @@
+"""The child SAs of an IKE SA: their states, their lifetimes, and what the data plane is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from gatewright.ike.outputs import (
+    ActivateChildSa,
+    ChildSaClosed,
+    ChildSaEstablished,
+    ChildSaSnapshot,
+    DeleteChildSa,
+    InstallChildSa,
+    Output,
+    UpdateTransport,
+)
+from gatewright.ike.v2.path import Path
+from gatewright.ipsec.association import ChildSa
+from gatewright.ipsec.selectors import TrafficSelector
+from gatewright.policy.compiled import Child, EspProposal
+
+
+class ChildState(Enum):
+    INSTALLED = "installed"
+    REKEYING = "rekeying"  # our request to rekey it is under way
+    REPLACED = "replaced"  # rekeyed; its deletion is still to come
+    REDUNDANT = "redundant"  # lost a rekey collision: nobody sends on it, its maker deletes it
+    DELETING = "deleting"  # our request to delete it is under way
+    LINGERING = "lingering"  # deleted; the inbound half stays for packets on their way
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRekey:
+    """The peer's rekey of the same child SA, answered while ours was under way.
+
+    ``lowest_nonce`` is the lower of its two nonces, by which RFC 7296 section 2.8.1 decides which
+    of the two new SAs is redundant.
+    """
+
+    spi_in: int
+    lowest_nonce: bytes
+
+
+@dataclass(slots=True)
+class ChildEntry:
+    """One child SA; times in seconds, None for never."""
+
+    sa: ChildSa
+    child: Child
+    method: EspProposal
+    since: float
+    rekey_at: float | None
+    expire_at: float
+    state: ChildState = ChildState.INSTALLED
+    replaced_by: int | None = None
+    peer_rekey: PeerRekey | None = None
+    remove_at: float | None = None
+
+    @property
+    def spi_in(self) -> int:
+        return self.sa.spi_in
+
+    @property
+    def standing(self) -> bool:
+        """Whether the peer has it too, as far as we know."""
+        return self.state is not ChildState.LINGERING
+
+    def next_timeout(self) -> float | None:
+        if self.state is ChildState.LINGERING:
+            return self.remove_at
+        if self.state is ChildState.INSTALLED and self.rekey_at is not None:
+            return min(self.rekey_at, self.expire_at)
+        return self.expire_at
+
+
+class Children:
+    """The child SAs by inbound SPI.  ``outputs`` is where to put what the data plane is to do."""
+
+    def __init__(self, outputs: list[Output]) -> None:
+        self._entries: dict[int, ChildEntry] = {}
+        self._outputs = outputs
+
+    def __iter__(self) -> Iterator[ChildEntry]:
+        return iter(list(self._entries.values()))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, spi_in: int) -> ChildEntry | None:
+        return self._entries.get(spi_in)
+
+    def by_outbound(self, spi_out: int) -> ChildEntry | None:
+        """The one that the peer knows by this SPI."""
+        return next((each for each in self if each.sa.spi_out == spi_out and each.standing), None)
+
+    def serving(
+        self, child: Child, trigger: tuple[TrafficSelector, TrafficSelector] | None
+    ) -> ChildEntry | None:
+        """A usable SA of this child, and if a packet is given, one that carries it."""
+        for entry in self:
+            if entry.child.policy_id != child.policy_id:
+                continue
+            if entry.state not in (ChildState.INSTALLED, ChildState.REKEYING):
+                continue
+            if trigger is None or (
+                any(each.covers(trigger[0]) for each in entry.sa.local)
+                and any(each.covers(trigger[1]) for each in entry.sa.remote)
+            ):
+                return entry
+        return None
+
+    # --- changes -----------------------------------------------------------------------------
+
+    def install(self, entry: ChildEntry, *, initiator: bool, replaces: int | None) -> None:
+        self._entries[entry.spi_in] = entry
+        self._outputs.append(InstallChildSa(entry.sa, replaces))
+        self._outputs.append(ChildSaEstablished(entry.sa, initiator, replaces))
+
+    def replaced(self, old: ChildEntry, new_spi_in: int) -> None:
+        """``old`` is rekeyed; its deletion is still to be asked for, by whoever won."""
+        old.state = ChildState.REPLACED
+        old.replaced_by = new_spi_in
+
+    def activate(self, spi_in: int) -> None:
+        """The peer has the new keys for certain."""
+        entry = self._entries.get(spi_in)
+        if entry is None or entry.state is ChildState.REDUNDANT:
+            return
+        if entry.sa.outbound_standby:
+            self._outputs.append(ActivateChildSa(spi_in))
+
+    def deleted(self, entry: ChildEntry, now: float, reason: str, overlap: float) -> None:
+        """Both sides agree that it is gone.
+
+        One that was replaced stays for ``overlap`` seconds inbound.
+        """
+        successor = entry.replaced_by
+        self._outputs.append(
+            ChildSaClosed(
+                entry.sa.tunnel, entry.sa.child, entry.sa.spi_in, entry.sa.spi_out, reason
+            )
+        )
+        if successor is None or successor not in self._entries:
+            self._remove(entry, reason)
+            return
+        self.activate(successor)
+        entry.state = ChildState.LINGERING
+        entry.remove_at = now + overlap
+
+    def _remove(self, entry: ChildEntry, reason: str) -> None:
+        del self._entries[entry.spi_in]
+        self._outputs.append(DeleteChildSa(entry.spi_in, reason))
+
+    def remove_lingering(self, now: float) -> None:
+        for entry in self:
+            if entry.remove_at is not None and entry.remove_at <= now:
+                self._remove(entry, "rekeyed")
+
+    def remove_all(self, reason: str) -> None:
+        """The IKE SA is gone, and its child SAs with it."""
+        for entry in self:
+            if entry.standing:
+                sa = entry.sa
+                closed = ChildSaClosed(sa.tunnel, sa.child, sa.spi_in, sa.spi_out, reason)
+                self._outputs.append(closed)
+            self._remove(entry, reason)
+
+    def move(self, path: Path) -> None:
+        """The peer's address changed."""
+        for entry in self:
+            remote = str(path.remote.ip)
+            self._outputs.append(UpdateTransport(entry.spi_in, remote, path.remote.port))
+
+    def give_to(self, heir: Children) -> None:
+        """An IKE SA that replaces this one inherits the child SAs (RFC 7296 section 2.8.2)."""
+        heir._entries.update(self._entries)
+        self._entries.clear()
+
+    # --- time --------------------------------------------------------------------------------
+
+    def next_timeout(self) -> float | None:
+        times = (entry.next_timeout() for entry in self)
+        return min((time for time in times if time is not None), default=None)
+
+    def to_rekey(self, now: float) -> list[ChildEntry]:
+        """Those that have had most of their lifetime."""
+        return [
+            entry
+            for entry in self
+            if entry.state is ChildState.INSTALLED
+            and entry.rekey_at is not None
+            and entry.rekey_at <= now < entry.expire_at
+        ]
+
+    def expired(self, now: float) -> list[ChildEntry]:
+        return [entry for entry in self if entry.standing and entry.expire_at <= now]
+
+    def twin(self, entry: ChildEntry) -> ChildEntry | None:
+        """Another SA that carries the same traffic, and is to stay of the two.
+
+        It comes to be when both sides make the same child SA at once.  Both know the same pairs
+        of SPIs, and so agree on which one is not rekeyed any more.
+        """
+        for other in self:
+            if (
+                other.state is ChildState.INSTALLED
+                and other.child.policy_id == entry.child.policy_id
+                and other.sa.local == entry.sa.local
+                and other.sa.remote == entry.sa.remote
+                and _spi_pair(other) > _spi_pair(entry)
+            ):
+                return other
+        return None
+
+    def snapshot(self, now: float) -> tuple[ChildSaSnapshot, ...]:
+        return tuple(_snapshot(entry, now) for entry in self)
+
+
+def _spi_pair(entry: ChildEntry) -> tuple[int, int]:
+    low, high = sorted((entry.sa.spi_in, entry.sa.spi_out))
+    return low, high
+
+
+def _snapshot(entry: ChildEntry, now: float) -> ChildSaSnapshot:
+    sa = entry.sa
+    algorithms = [sa.cipher.name]
+    if sa.integrity is not None:
+        algorithms.append(sa.integrity.name)
+    if sa.esn:
+        algorithms.append("esn")
+    return ChildSaSnapshot(
+        child=sa.child,
+        policy_id=sa.policy_id,
+        spi_in=sa.spi_in,
+        spi_out=sa.spi_out,
+        algorithms=" / ".join(algorithms),
+        encapsulation=sa.transport.encapsulation.value,
+        state=entry.state.value,
+        age=now - entry.since,
+        rekey_in=None if entry.rekey_at is None else entry.rekey_at - now,
+        expires_in=None if not entry.standing else entry.expire_at - now,
+    )
