@@ -139,9 +139,8 @@ def test_what_arrives_in_clear_is_not_let_in(new_world: Callable[..., World], up
     start(a, *((b,) if up else ()))
     if up:
         assert a.up(TUNNEL).result == "up"
-    with Capture(
-        world.host_a, "eth0", world.directory / "hostA.pcap", world.ipv4.protected
-    ) as seen:
+    path = world.directory / "hostA.pcap"
+    with Capture(world.host_a, "eth0", path, world.ipv4.protected) as seen:
         for _ in range(10):
             inject(world, source=world.ipv4.b.host, destination=world.ipv4.a.host)
             inject(world, source=world.ipv4.internet, destination=world.ipv4.a.host)

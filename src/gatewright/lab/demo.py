@@ -134,9 +134,9 @@ class Demo:
             self.world.gateway_a, self.world.directory / "gatewayA", lasting=self.options.keep
         )
         self._gateway.write(self._policy_text(), {SECRET: self._key})
-        findings = self._gateway.command("check", str(self._gateway.policy)).strip()
-        text = tuple(self._gateway.policy.read_text().splitlines())
-        return Shown(findings.splitlines()[-1] if findings else "no findings", text)
+        findings = self._gateway.command("check", str(self._gateway.policy)).splitlines()
+        verdict = findings[-1].removeprefix(f"{self._gateway.policy}: ")
+        return Shown(verdict, tuple(self._gateway.policy.read_text().splitlines()))
 
     def _policy_text(self) -> str:
         a, b = self.world.ipv4.a, self.world.ipv4.b
