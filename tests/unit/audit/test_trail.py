@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from gatewright.audit.event import Event, Kind, Record, Severity
+from gatewright.audit.trail import Trail
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def event(text: str = "it failed", tunnel: str = "branch", key: str = "") -> Event:
+    return Event(Kind.NEGOTIATION_FAILED, Severity.ERROR, text, tunnel, key=key)
+
+
+def test_sequence_numbers_rise_by_one() -> None:
+    trail = Trail(Clock())
+    assert [trail.add(event(text)).sequence for text in "abc"] == [1, 2, 3]
+
+
+def test_a_repetition_is_counted_and_not_written_again() -> None:
+    clock = Clock()
+    trail = Trail(clock)
+    trail.add(event())
+    clock.now += 30
+    record = trail.add(event())
+    assert (record.sequence, record.count, record.first, record.last) == (1, 2, 1000.0, 1030.0)
+    assert len(trail.newest(10)) == 1
+
+
+def test_two_tunnels_that_fail_in_turn_are_two_lines() -> None:
+    trail = Trail(Clock())
+    for _ in range(5):
+        trail.add(event(tunnel="one"))
+        trail.add(event(tunnel="two"))
+    assert [(each.event.tunnel, each.count) for each in trail.newest(10)] == [
+        ("one", 5),
+        ("two", 5),
+    ]
+
+
+def test_what_happened_in_between_ends_a_repetition() -> None:
+    trail = Trail(Clock())
+    for text in ("failed", "established", "failed"):
+        trail.add(event(text))
+    assert [each.event.text for each in trail.newest(10)] == ["failed", "established", "failed"]
+
+
+def test_an_old_event_is_not_repeated_but_happens_anew() -> None:
+    clock = Clock()
+    trail = Trail(clock, collapse=60)
+    trail.add(event())
+    clock.now += 61
+    assert trail.add(event()).sequence == 2
+
+
+def test_a_flood_with_varying_text_is_one_line_told_once_a_second() -> None:
+    clock = Clock()
+    trail = Trail(clock)
+    told: list[Record] = []
+    trail.listen(told.append)
+    for number in range(1000):
+        clock.now = 1000 + number / 1000
+        trail.add(event(f"from port {number}", tunnel="", key="bad"))
+    assert len(trail.newest(10)) == 1
+    assert len(told) == 1
+    trail.flush()
+    assert told[-1].count == 1000
+    assert told[-1].event.text == "from port 999"
+
+
+def test_listening_ends() -> None:
+    trail = Trail(Clock())
+    told: list[Record] = []
+    stop = trail.listen(told.append)
+    trail.add(event("a"))
+    stop()
+    trail.add(event("b"))
+    assert len(told) == 1
+
+
+def test_memory_is_bounded_and_the_newest_stay() -> None:
+    trail = Trail(Clock(), capacity=3)
+    for number in range(10):
+        trail.add(event(str(number)))
+    assert [each.event.text for each in trail.newest(100)] == ["7", "8", "9"]
+    assert [each.event.text for each in trail.newest(1)] == ["9"]
+    assert trail.newest(0) == []
+
+
+def test_one_tunnel_alone() -> None:
+    trail = Trail(Clock())
+    trail.add(event(tunnel="one"))
+    trail.add(event(tunnel="two"))
+    assert [each.event.tunnel for each in trail.newest(10, "two")] == ["two"]
