@@ -8,12 +8,11 @@ whoever owns the report raises ``PolicyError`` at the end, and no stand-in is ev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from collections.abc import Sequence as Ordered
 from difflib import get_close_matches
 from typing import TypeVar
 
 from gatewright.policy.findings import Finding, Place, PolicyError, error
-from gatewright.policy.schema import OTHER_WORDS, SECTIONS
+from gatewright.policy.schema import OTHER_WORDS, PLACES, SECTIONS
 from gatewright.policy.yaml_tree import Mapping, Node, Scalar, Sequence
 
 T = TypeVar("T")
@@ -78,6 +77,7 @@ class Section:
         self._title = title
         self.place = node.place
         self._values: dict[str, Node] = {}
+        self._is_mapping = isinstance(node, Mapping)
         if not isinstance(node, Mapping):
             report.add(
                 error(
@@ -119,16 +119,18 @@ class Section:
         node = self._values.get(key)
         if node is not None:
             return self.convert(key, node, convert, stand_in)
-        self._report.add(
-            error(
-                "missing-key",
-                self.place,
-                f"{self._title} has no `{key}`",
-                f"`{key}` is {SECTIONS[self._kind][key].meaning}, and has no default",
-                f"add `{key}:`",
-            )
-        )
+        if self._is_mapping:
+            self._report.add(self._missing(key))
         return stand_in
+
+    def _missing(self, key: str) -> Finding:
+        return error(
+            "missing-key",
+            self.place,
+            f"{self._title} has no `{key}`",
+            f"`{key}` is {SECTIONS[self._kind][key].meaning}, and has no default",
+            f"add `{key}:`",
+        )
 
     def convert(self, key: str, node: Node, convert: Callable[[Node], T], stand_in: T) -> T:
         try:
@@ -233,32 +235,27 @@ def duplicate(key: Scalar, first: Place, title: str) -> Finding:
 
 
 def _unknown_key(key: Scalar, kind: str, title: str) -> Finding:
-    keys = SECTIONS[kind]
-    word = key.text.replace("-", "_")
-    other = OTHER_WORDS.get(word.lower())
-    elsewhere = [name for name, section in SECTIONS.items() if word in section]
-    if word in keys:
-        instead = f"write `{word}`"
-    elif other in keys:
-        instead = f"write `{other}`"
-    elif (near := nearest(word, keys)) is not None:
-        instead = f"write `{near}`"
-    elif elsewhere:
-        instead = f"`{word}` is a key of a {_either(elsewhere)}: move it there"
-    else:
-        instead = f"its keys are {_listed(keys)}"
     return error(
         "unknown-key",
         key.place,
         f"{shown(key.text)} is not a key of {title}",
         "a key that is not known would silently have no effect",
-        instead,
+        _right_key(key.text.replace("-", "_").lower(), kind),
     )
+
+
+def _right_key(word: str, kind: str) -> str:
+    """What was probably meant: another spelling, another word, or a key of another section."""
+    keys = SECTIONS[kind]
+    meant = word if word in keys else OTHER_WORDS.get(word, word)
+    if meant in keys:
+        return f"write `{meant}`"
+    elsewhere = [PLACES[name] for name, section in SECTIONS.items() if meant in section]
+    if elsewhere:
+        return f"`{meant}` is a key of {' or '.join(elsewhere)}: write it there"
+    near = nearest(word, keys)
+    return f"write `{near}`" if near else f"its keys are {_listed(keys)}"
 
 
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(words)
-
-
-def _either(words: Ordered[str]) -> str:
-    return " or a ".join(words[:3])

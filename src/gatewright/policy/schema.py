@@ -129,6 +129,25 @@ SECTIONS: dict[str, dict[str, Key]] = {
     },
 }
 
+# How messages name the sections.
+PLACES: dict[str, str] = {
+    "policy": "the top level",
+    "interfaces": "`interfaces`",
+    "tunnel": "a tunnel",
+    "side": "`local` and `remote`",
+    "authentication": "`authentication`",
+    "algorithms": "`algorithms`",
+    "lifetimes": "`lifetimes`",
+    "dpd": "`dpd`",
+    "filter list": "a filter list",
+    "filter": "a filter",
+    "filter action": "a filter action",
+    "security method": "a security method",
+    "key exchange": "a key exchange",
+    "rule": "a rule",
+}
+
+# What other gateways call the same.
 OTHER_WORDS: dict[str, str] = {
     "psk": "preshared_key",
     "secret": "preshared_key",

@@ -99,11 +99,20 @@ def parse_tree(text: str, filename: str) -> Mapping:
 
 
 def _events(text: str, filename: str) -> list[Event]:
-    """ruamel.yaml's events, bounded; its own complaints become ours."""
+    """ruamel.yaml's events; its own complaints become ours.
+
+    Depth and number are bounded while they come, since the scanner takes time that grows with the
+    square of the depth.
+    """
     events: list[Event] = []
+    depth = 0
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
             events.append(event)
+            depth += isinstance(event, SequenceStartEvent | MappingStartEvent)
+            depth -= isinstance(event, SequenceEndEvent | MappingEndEvent)
+            if depth > MAX_DEPTH:
+                raise _too_deep(Place(filename, event.start_mark.line + 1))
             if len(events) > 2 * MAX_NODES:
                 raise _too_many(Place(filename, event.start_mark.line + 1))
     except MarkedYAMLError as problem:
@@ -186,13 +195,6 @@ class _Builder:
             self._name(event.anchor, scalar, 1)
             self._add(scalar)
             return
-        if len(self._open) >= MAX_DEPTH:
-            raise _refused(
-                place,
-                f"the file nests deeper than {MAX_DEPTH} levels",
-                "no part of a policy is that deep",
-                "look for an unbalanced bracket or wrong indentation",
-            )
         is_mapping = isinstance(event, MappingStartEvent)
         self._open.append(_Open(place, is_mapping, event.anchor, self._count, []))
 
@@ -245,6 +247,15 @@ def _too_many(place: Place) -> PolicyError:
         f"the file has more than {MAX_NODES} values, aliases expanded",
         "it would take more memory than any policy needs",
         "split the policy, or write it without aliases",
+    )
+
+
+def _too_deep(place: Place) -> PolicyError:
+    return _refused(
+        place,
+        f"the file nests deeper than {MAX_DEPTH} levels",
+        "no part of a policy is that deep",
+        "look for an unbalanced bracket or wrong indentation",
     )
 
 

@@ -48,7 +48,7 @@ def _sides(
             f"name the remote networks without {local}, or add a rule that permits {local} to "
             f"{local}",
         )
-    elif local.covers(remote):
+    elif local.covers(remote) and local.networks()[0].prefixlen > 0:
         yield warning(
             "remote-in-local",
             tunnel.pair.place,
