@@ -14,7 +14,7 @@ from gatewright.lab.traffic import ping
 from gatewright.lab.uml import KernelGateway
 from gatewright.lab.world import Sides, World
 from tests.interop.algorithms import IKEV1, IKEV2, Suite
-from tests.support.gateways import (
+from tests.support.running import (
     KEY,
     assert_joined,
     assert_protected,

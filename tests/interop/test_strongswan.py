@@ -14,7 +14,7 @@ from gatewright.lab.strongswan import StrongSwan
 from gatewright.lab.traffic import SteadyPings, ping, transfer
 from gatewright.lab.world import World
 from tests.interop.algorithms import IKEV1, IKEV2, Suite
-from tests.support.gateways import (
+from tests.support.running import (
     KEY,
     assert_joined,
     assert_protected,

@@ -22,7 +22,7 @@ from gatewright.lab.packets import Kind
 from gatewright.lab.policies import TUNNEL
 from gatewright.lab.traffic import SteadyPings, internet_checksum, ping
 from gatewright.lab.world import World
-from tests.support.gateways import gatewright, tunnel_up
+from tests.support.running import gatewright, tunnel_up
 
 pytestmark = pytest.mark.netns
 

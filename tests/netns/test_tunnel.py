@@ -12,7 +12,7 @@ from gatewright.lab.packets import Kind
 from gatewright.lab.policies import SECRET, TUNNEL, TunnelText, article_policy
 from gatewright.lab.traffic import SteadyPings, ping, transfer
 from gatewright.lab.world import IPV4, Sides, World
-from tests.support.gateways import (
+from tests.support.running import (
     KEY,
     assert_joined,
     assert_protected,

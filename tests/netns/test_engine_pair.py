@@ -1,0 +1,252 @@
+"""Two engines with keys put in by hand: what hosts behind them can do, what the Internet sees."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import TypeVar
+
+import pytest
+
+from gatewright.dataplane.engine import EngineDataPlane
+from gatewright.dataplane.interface import Acquire, DataPlaneError, Event
+from gatewright.iana.algorithms import CIPHER_BY_NAME, Cipher, Integrity
+from gatewright.ipsec.association import ChildSa, Encapsulation
+from gatewright.ipsec.selectors import TrafficSelector
+from gatewright.lab.namespace import Namespace
+from gatewright.lab.traffic import Pinger, SteadyPings, ping, transfer
+from gatewright.lab.world import Addresses, World
+from gatewright.policy.compiled import Action, SpdEntry
+from tests.support.scapy_esp import EVERY_ALGORITHM, algorithm_name, child_sa, reversed_sa
+
+pytestmark = pytest.mark.netns
+
+INTERFACE = "gwengine"
+AES_GCM = (CIPHER_BY_NAME["aes-128-gcm"], None)
+Result = TypeVar("Result")
+
+
+class Gateway:
+    """An engine in a gateway's namespace, and the routes that lead to it."""
+
+    def __init__(self, namespace: Namespace, offload: bool = True) -> None:
+        self.namespace = namespace
+        self.engine = EngineDataPlane(INTERFACE, offload=offload)
+
+    def open(self, own: Sequence[Addresses], others: Sequence[Addresses]) -> None:
+        self.inside(lambda: self.engine.open([ip_address(each.external) for each in own]))
+        self.namespace.ip(*(f"route replace {each.network} dev {INTERFACE}" for each in others))
+        entry = SpdEntry(1, "all", Action.PROTECT, _selectors(own), _selectors(others))
+        self.engine.replace_policies([entry])
+
+    def inside(self, function: Callable[[], Result]) -> Result:
+        return self.namespace.call(function)
+
+    def add(self, sa: ChildSa) -> None:
+        self.inside(lambda: self.engine.add_sa(sa))
+
+    def wait_for_events(self) -> Sequence[Event]:
+        assert select.select([self.engine.event_fd()], [], [], 5)[0], "no event"
+        return self.engine.poll_events()
+
+    def drops(self) -> dict[str, int]:
+        counters = self.engine.counters().items()
+        return {name: n for name, n in counters if n and name.startswith("drop_")}
+
+
+class Pair:
+    """Both gateways of a world."""
+
+    def __init__(self, world: World, *, offload: bool = True) -> None:
+        self.world = world
+        self.a = Gateway(world.gateway_a, offload)
+        self.b = Gateway(world.gateway_b, offload)
+        self.open()
+
+    def open(self) -> None:
+        four, six = self.world.ipv4, self.world.ipv6
+        self.a.open([four.a, six.a], [four.b, six.b])
+        self.b.open([four.b, six.b], [four.a, six.a])
+
+    def sa(
+        self,
+        algorithm: tuple[Cipher, Integrity | None] = AES_GCM,
+        encapsulation: Encapsulation = Encapsulation.UDP,
+        *,
+        outer: int = 4,
+        number: int = 0,
+        esn: bool = False,
+    ) -> ChildSa:
+        """Gateway A's view of a pair of SAs."""
+        sides = self.world.ipv4 if outer == 4 else self.world.ipv6
+        return child_sa(
+            algorithm,
+            local=sides.a.external,
+            remote=sides.b.external,
+            encapsulation=encapsulation,
+            number=number,
+            esn=esn,
+        )
+
+    def connect(self, sa: ChildSa) -> None:
+        self.b.add(reversed_sa(sa))
+        self.a.add(sa)
+
+    def disconnect(self, sa: ChildSa) -> None:
+        self.a.engine.remove_sa(sa.spi_in)
+        self.b.engine.remove_sa(sa.spi_out)
+
+    def close(self) -> None:
+        for gateway in (self.a, self.b):
+            gateway.engine.close(remove=True)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["offload", "plain"])
+def pair(request: pytest.FixtureRequest, new_world: Callable[..., World]) -> Iterator[Pair]:
+    world = new_world()
+    pair = Pair(world, offload=request.param)
+    yield pair
+    pair.close()
+
+
+@pytest.fixture
+def own_pair(world: World) -> Iterator[Pair]:
+    pair = Pair(world)
+    yield pair
+    pair.close()
+
+
+def _selectors(side: Sequence[Addresses]) -> tuple[TrafficSelector, ...]:
+    return tuple(TrafficSelector.from_network(ip_network(each.network)) for each in side)
+
+
+def _hosts(world: World) -> list[tuple[Namespace, Namespace, str]]:
+    return [
+        (world.host_a, world.host_b, world.ipv4.b.host),
+        (world.host_a, world.host_b, world.ipv6.b.host),
+        (world.host_b, world.host_a, world.ipv4.a.host),
+        (world.host_b, world.host_a, world.ipv6.a.host),
+    ]
+
+
+@pytest.mark.parametrize("outer", [4, 6])
+@pytest.mark.parametrize("encapsulation", list(Encapsulation), ids=lambda e: e.name)
+def test_pings_and_tcp_cross_and_nothing_in_clear(
+    pair: Pair, encapsulation: Encapsulation, outer: int
+) -> None:
+    sa = pair.sa(encapsulation=encapsulation, outer=outer)
+    world = pair.world
+    with world.capture(f"{encapsulation.name}{outer}", unprotected_only=True) as capture:
+        pair.connect(sa)
+        for sender, receiver, destination in _hosts(world):
+            assert ping(sender, destination, 3).all_answered, (pair.a.drops(), pair.b.drops())
+            # The first full-size segment is answered by "too big": that must reach the sender.
+            assert transfer(sender, receiver, destination, 0.3).octets > 1 << 20
+        pair.disconnect(sa)
+    assert capture.tally.clear == []
+
+
+@pytest.mark.parametrize("algorithm", EVERY_ALGORITHM, ids=algorithm_name)
+def test_every_algorithm(pair: Pair, algorithm: tuple[Cipher, Integrity | None]) -> None:
+    for number, esn in enumerate([False, True]):
+        sa = pair.sa(algorithm, number=number, esn=esn)
+        pair.connect(sa)
+        assert ping(pair.world.host_a, pair.world.ipv4.b.host, 2).all_answered
+        assert ping(pair.world.host_b, pair.world.ipv6.a.host, 2, payload=1000).all_answered
+        pair.disconnect(sa)
+
+
+@pytest.mark.parametrize("encapsulation", list(Encapsulation), ids=lambda e: e.name)
+def test_large_datagrams_are_fragmented_before_esp(
+    pair: Pair, encapsulation: Encapsulation
+) -> None:
+    sa = pair.sa(encapsulation=encapsulation)
+    pair.connect(sa)
+    before = pair.a.engine.counters()["fragments_made"]
+    assert ping(pair.world.host_a, pair.world.ipv4.b.host, 2, payload=4000).all_answered
+    assert ping(pair.world.host_a, pair.world.ipv6.b.host, 2, payload=4000).answered >= 1
+    assert pair.a.engine.counters()["fragments_made"] > before
+    pair.disconnect(sa)
+
+
+def test_the_first_packet_waits_for_the_sa(own_pair: Pair) -> None:
+    with Pinger(own_pair.world.host_a, own_pair.world.ipv4.b.host) as pinger:
+        sent = pinger.send()
+        (event,) = own_pair.a.wait_for_events()
+        assert isinstance(event, Acquire)
+        assert (event.policy_id, event.protocol) == (1, 1)
+        assert str(event.destination) == own_pair.world.ipv4.b.host
+        own_pair.connect(own_pair.sa())
+        assert pinger.receive(5) == sent
+
+
+def test_a_path_that_gets_narrow_is_learnt(own_pair: Pair) -> None:
+    """A router on the way says "fragmentation needed": the hosts are told in their turn."""
+    own_pair.connect(own_pair.sa())
+    world = own_pair.world
+    # What gateway A knows of the route stands for what a router would say.
+    world.gateway_a.ip(f"route replace {world.ipv4.b.external}/32 dev wan mtu 1300")
+    assert transfer(world.host_a, world.host_b, world.ipv4.b.host, 0.3).octets > 1 << 20
+    assert own_pair.a.engine.counters()["icmp_too_big_sent"] > 0
+
+
+def test_a_rekey_loses_nothing(own_pair: Pair) -> None:
+    world = own_pair.world
+    old = own_pair.sa(number=0)
+    own_pair.connect(old)
+    with SteadyPings(world.host_a, world.ipv4.b.host, interval=0.001) as pings:
+        for number in range(1, 20):
+            new = own_pair.sa(number=number)
+            own_pair.b.add(replace(reversed_sa(new), outbound_standby=True))
+            own_pair.a.add(new)
+            assert pings.wait_answered(20, 5)
+            own_pair.disconnect(old)
+            old = new
+        pings.finish()
+        assert pings.answered == pings.sent
+
+
+def test_it_blocks_when_it_stops_and_is_taken_over(own_pair: Pair) -> None:
+    world, sa = own_pair.world, own_pair.sa()
+    own_pair.connect(sa)
+    assert ping(world.host_a, world.ipv4.b.host).all_answered
+    with world.capture() as capture:
+        own_pair.a.engine.close(remove=False)
+        assert INTERFACE in world.gateway_a.run(["ip", "link"])
+        assert not ping(world.host_a, world.ipv4.b.host, timeout=0.3).answered
+    assert capture.tally.clear == []
+    own_pair.a.engine = EngineDataPlane(INTERFACE)
+    own_pair.open()
+    # A sequence number must not be used twice: new keys.
+    own_pair.connect(own_pair.sa(number=1))
+    assert ping(world.host_a, world.ipv4.b.host).all_answered
+    own_pair.a.engine.close(remove=True)
+    assert INTERFACE not in world.gateway_a.run(["ip", "link"])
+
+
+def test_addresses_come_and_go_without_disturbing_the_others(own_pair: Pair) -> None:
+    world = own_pair.world
+    own_pair.connect(own_pair.sa())
+    four = [ip_address(world.ipv4.a.external)]
+    engine = own_pair.a.engine
+    with SteadyPings(world.host_a, world.ipv4.b.host, interval=0.002) as pings:
+        own_pair.a.inside(lambda: engine.open(four))
+        assert not any("2001" in name for name in engine.state().features)
+        own_pair.a.inside(lambda: engine.open([*four, ip_address(world.ipv6.a.external)]))
+        assert pings.wait_answered(10, 5)
+        pings.finish()
+        assert pings.answered == pings.sent
+    assert any("2001" in name for name in engine.state().features)
+
+
+def test_refusals_say_what_to_do(own_pair: Pair) -> None:
+    second = EngineDataPlane("gwother")
+    namespace, address = own_pair.world.gateway_a, own_pair.world.ipv4.a.external
+    with pytest.raises(DataPlaneError, match=r"another program has the port.*ss -ulpn"):
+        namespace.call(lambda: second.open([ip_address(address)]))
+    namespace.ip("link add gwother type dummy")
+    with pytest.raises(DataPlaneError, match="no TUN device of ours"):
+        namespace.call(lambda: second.open([]))
+    assert own_pair.a.engine.state().features["workers"] == "1"
