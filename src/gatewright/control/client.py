@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -72,7 +72,7 @@ class Client:
     def events(self, count: int, tunnel: str | None = None) -> Iterator[Event]:
         return self._stream("GET", "/events", Event, count=count, tunnel=tunnel)
 
-    def follow(self, count: int = 0, tunnel: str | None = None) -> Iterator[Event]:
+    def follow(self, count: int = 0, tunnel: str | None = None) -> Generator[Event]:
         """The newest events, then those that happen; ends when the gateway stops."""
         return self._stream(
             "GET", "/events/stream", Event, endless=True, count=count, tunnel=tunnel
@@ -91,7 +91,7 @@ class Client:
         endless: bool = False,
         wait: float | None = None,
         **parameters: object,
-    ) -> Iterator[_M]:
+    ) -> Generator[_M]:
         given = {"wait": wait, **parameters}
         query = urlencode({k: v for k, v in given.items() if v is not None})
         timeout = None if endless else _ANSWER_TIMEOUT + (wait or 0.0)
@@ -106,7 +106,7 @@ class Client:
         self, method: str, path: str, command: Model | None, timeout: float | None
     ) -> Iterator[http.client.HTTPResponse]:
         connection = _UnixConnection(self.control, timeout)
-        body = command.model_dump_json() if command is not None else None
+        body = command.model_dump_json().encode() if command is not None else None
         try:
             connection.request(
                 method,
