@@ -11,16 +11,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class VendorId:
-    """``versioned``: more octets may follow these."""
+    """``versioned``: more octets may follow these.  ``product``: names who the peer is, where the
+    others name what it can do."""
 
     octets: bytes
     name: str
     source: str
     versioned: bool = False
+    product: bool = False
 
 
-def _row(octets: str, name: str, source: str, *, versioned: bool = False) -> VendorId:
-    return VendorId(bytes.fromhex(octets), name, source, versioned)
+def _row(
+    octets: str, name: str, source: str, *, versioned: bool = False, product: bool = False
+) -> VendorId:
+    return VendorId(bytes.fromhex(octets), name, source, versioned, product)
 
 
 RFC_3947 = _row("4a131c81070358455c5728f20e95452f", "NAT traversal", "RFC 3947")
@@ -39,7 +43,7 @@ NAT_T_DRAFT_00 = _row(
     "4485152d18b6bbcd0be8a8469579ddcc", "NAT traversal draft 00", "draft-ietf-ipsec-nat-t-ike-00"
 )
 DPD = _row("afcad71368a1f1c96b8696fc77570100", "dead peer detection", "RFC 3706")
-MICROSOFT = _row("1e2b516905991c7d7c96fcbfb587e461", "Microsoft", "MS-IKEE", versioned=True)
+MICROSOFT = _row("1e2b516905991c7d7c96fcbfb587e461", "Microsoft", "MS-IKEE", versioned=True, product=True)
 
 VENDOR_IDS: tuple[VendorId, ...] = (
     RFC_3947,
@@ -59,9 +63,9 @@ VENDOR_IDS: tuple[VendorId, ...] = (
     _row("fb1de3cdf341b7ea16b7e5be0855f120", "negotiation discovery", "MS-IKEE"),
     _row("e3a5966a76379fe707228231e5ce8652", "IKE with CGA version 1", "MS-IKEE"),
     _row("01528bbbc00696121849ab9a1c5b2a51", "key moduli", "MS-IKEE", versioned=True),
-    _row("882fe56d6fd20dbc2251613b2ebe5beb", "strongSwan", "strongSwan"),
+    _row("882fe56d6fd20dbc2251613b2ebe5beb", "strongSwan", "strongSwan", product=True),
     _row("09002689dfd6b712", "XAUTH", "draft-ietf-ipsec-isakmp-xauth-06", versioned=True),
-    _row("12f5f28c457168a9702d9fe274cc", "Cisco Unity", "Cisco", versioned=True),
+    _row("12f5f28c457168a9702d9fe274cc", "Cisco Unity", "Cisco", versioned=True, product=True),
 )
 
 MICROSOFT_VERSIONS: dict[int, str] = {

@@ -69,11 +69,18 @@ class Endpoint:
         self._limits = limits or Limits()
         self._dialects = dialects
         self._spis = SpiAllocator(random)
-        self._context = Context(random, secrets, self._timing, self._spis.allocate, export_keys)
+        self._sessions = SessionTable()
+        self._context = Context(
+            random,
+            secrets,
+            self._timing,
+            self._spis.allocate,
+            export_keys,
+            self._sessions.of_tunnel,
+        )
         self._cookies = CookieSecrets(random, self._limits)
         self._half_open = HalfOpen(self._limits)
         self._demand = Demand(self._timing.retry_delay)
-        self._sessions = SessionTable()
         self._timers: TimerQueue[Session] = TimerQueue()
         self._pad = Pad()
         self._outputs: list[Output] = []

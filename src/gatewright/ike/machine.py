@@ -12,7 +12,7 @@ The caller drains after each input.  Inputs never raise for anything that a peer
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,6 +81,12 @@ class Timing:
     nat_keepalive: float = 20.0
 
 
+def no_sessions(tunnel: str) -> Sequence[Session]:
+    """For a session that stands alone, as in a test."""
+    del tunnel
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a session may use.  One for all sessions of an endpoint.
@@ -90,6 +96,8 @@ class Context:
     ``connection_for`` finds the connection by addresses and, when known, the peer's version;
     sessions of a responder call it again when the identity is known.
     ``export_keys``: emit ``KeysDerived`` outputs, which the caller writes for a protocol analyser.
+    ``sessions_of`` gives the sessions of a tunnel, oldest first: an IKEv1 main mode SA leaves its
+    child SAs to another one.
     """
 
     random: RandomSource
@@ -97,6 +105,7 @@ class Context:
     timing: Timing
     allocate_spi: Callable[[], int]
     export_keys: bool = False
+    sessions_of: Callable[[str], Sequence[Session]] = no_sessions
 
 
 class Session(Protocol):

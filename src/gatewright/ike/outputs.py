@@ -89,7 +89,11 @@ class DeleteChildSa:
 
 @dataclass(frozen=True, slots=True)
 class AdoptSession:
-    """An IKE SA rekey made this new session; the endpoint takes it in (children moved already)."""
+    """An IKE SA rekey made this new session; the endpoint takes it in (children moved already).
+
+    In IKEv1 also a session that is known already and that another one has changed: the endpoint
+    looks again at its children, outputs, timeout and end.
+    """
 
     session: Session
 
