@@ -9,7 +9,7 @@ from pathlib import Path
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw
-from scapy.utils import wrpcap
+from scapy.utils import RawPcapWriter
 
 from gatewright.ike.machine import NAT_T_PORT, Address
 
@@ -29,4 +29,6 @@ def ike_packet(source: Address, destination: Address, message: bytes) -> Packet:
 
 
 def write_capture(path: Path, packets: Iterable[Packet]) -> None:
-    wrpcap(str(path), list(packets), linktype=_LINKTYPE_RAW)
+    with RawPcapWriter(str(path), linktype=_LINKTYPE_RAW) as writer:
+        for packet in packets:
+            writer.write(bytes(packet))

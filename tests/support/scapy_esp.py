@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, ip_address
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.ipsec import ESP, SecurityAssociation
-from scapy.packet import Packet
+from scapy.packet import Packet, Raw
 
 from gatewright.iana.algorithms import CIPHERS, INTEGRITIES, Cipher, Integrity
 from gatewright.ipsec.association import ChildSa, Encapsulation, SaKeys, Transport
@@ -87,20 +87,43 @@ class Peer:
     sa: ChildSa
 
     def seal(self, inner: Packet, sequence: int) -> Packet:
-        """What this peer sends: an outer packet for our inbound SA."""
+        """What this peer sends: an outer packet for our inbound SA.
+
+        ``sequence`` may have 64 bits when the SA has extended sequence numbers.
+        """
         transport = self.sa.transport
         association = self._association(
             self.sa.spi_in, self.sa.keys_in, transport.remote, transport.local
         )
-        return association.encrypt(inner, seq_num=sequence, esn_en=self.sa.esn, esn=0)
+        return association.encrypt(
+            inner, seq_num=sequence & 0xFFFFFFFF, esn_en=self.sa.esn, esn=sequence >> 32
+        )
 
-    def open(self, outer: Packet) -> Packet:
+    def seal_dummy(self, octets: bytes, sequence: int) -> Packet:
+        """Traffic flow confidentiality: a packet that says nothing (RFC 4303 section 2.6)."""
+        transport = self.sa.transport
+        association = self._association(
+            self.sa.spi_in, self.sa.keys_in, transport.remote, transport.local
+        )
+        association.tunnel_header = None
+        outer = IP(src=str(transport.remote), dst=str(transport.local), proto=59) / Raw(octets)
+        return association.encrypt(outer, seq_num=sequence, esn_en=self.sa.esn, esn=0)
+
+    def open(self, esp: bytes, sequence: int) -> Packet:
         """The inner packet of what our outbound SA sealed; scapy raises when it is not intact."""
         transport = self.sa.transport
         association = self._association(
             self.sa.spi_out, self.sa.keys_out, transport.local, transport.remote
         )
-        return association.decrypt(outer, esn_en=self.sa.esn, esn=0)
+        family = IP if isinstance(transport.local, IPv4Address) else IPv6
+        ends = {"src": str(transport.local), "dst": str(transport.remote)}
+        if association.nat_t_header is not None:
+            outer = family(**ends) / UDP(sport=4500, dport=4500) / Raw(esp)
+        elif family is IP:
+            outer = IP(**ends, proto=50) / Raw(esp)
+        else:
+            outer = IPv6(**ends, nh=50) / Raw(esp)
+        return association.decrypt(family(bytes(outer)), esn_en=self.sa.esn, esn=sequence >> 32)
 
     def _association(
         self, spi: int, keys: SaKeys, source: IPAddress, destination: IPAddress
