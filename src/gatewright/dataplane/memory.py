@@ -99,6 +99,7 @@ class MemoryDataPlane:
         return self._readable
 
     def poll_events(self) -> Sequence[Event]:
+        self._may("poll_events")
         try:
             os.read(self._readable, 4096)
         except BlockingIOError:

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import pytest
+
+from gatewright.control.service import CommandRefusedError
+from gatewright.daemon.persistence import AssignedStore
+from tests.support.policies import entry, policy
+from tests.unit.daemon.doubles import OURS, Bench, ike_snapshot
+
+A, B = "192.168.10.0/24", "10.20.0.0/24"
+ONE = policy(entry(1, A, B), name="one")
+TWO = policy(entry(1, A, B), entry(2, A, "10.21.0.0/24", tunnel="depot"), name="two")
+
+Run = Callable[[Callable[[Bench], Coroutine[object, object, None]]], None]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def on_a_bench(body: Callable[[Bench], Coroutine[object, object, None]]) -> None:
+        async def main() -> None:
+            bench = Bench(tmp_path)
+            bench.policies = {"one": ONE, "two": TWO}
+            await body(bench)
+
+        asyncio.run(main())
+
+    return on_a_bench
+
+
+def test_guards_stand_before_anything_else(run: Run) -> None:
+    async def body(bench: Bench) -> None:
+        bench.plane.refuse["open"] = "no TUN"
+        with pytest.raises(CommandRefusedError, match="could not be put in force"):
+            await bench.gateway.assign("one", "/p.yaml")
+        assert bench.host.calls[0] == "guards"
+        assert "steer" not in bench.host.calls
+
+    run(body)
+
+
+def test_an_assigned_policy_is_everywhere(run: Run, tmp_path: Path) -> None:
+    async def body(bench: Bench) -> None:
+        result = await bench.gateway.assign("one", "/p.yaml")
+        assert result.policy.name == "one"
+        assert result.changes == ['Tunnel "branch" was added.']
+        assert bench.host.calls == ["guards", "steer"]
+        assert bench.sockets.open == {OURS}
+        assert bench.plane.addresses == (OURS,)
+        assert bench.plane.policies == ONE.spd
+        assert bench.endpoint.calls == [("connections", ("branch",))]
+        stored = AssignedStore(tmp_path).load()
+        assert stored is not None
+        assert (stored.text, stored.filename) == ("one", "/p.yaml")
+
+    run(body)
+
+
+def test_a_bad_policy_leaves_the_one_in_force(run: Run, tmp_path: Path) -> None:
+    async def body(bench: Bench) -> None:
+        await bench.gateway.assign("one", "/p.yaml")
+        before = list(bench.host.calls)
+        with pytest.raises(CommandRefusedError):
+            await bench.gateway.assign("nonsense", "/p.yaml")
+        assert bench.host.calls == before
+        assert bench.gateway.in_force is not None
+        assert bench.gateway.in_force.compiled is ONE
+        assert bench.plane.policies == ONE.spd
+        stored = AssignedStore(tmp_path).load()
+        assert stored is not None
+        assert stored.text == "one"
+        assert "was refused: The policy has an error." in bench.texts()[-1]
+
+    run(body)
+
+
+@pytest.mark.parametrize("step", ["steer", "sockets", "open"])
+def test_a_step_that_fails_is_undone(run: Run, step: str) -> None:
+    async def body(bench: Bench) -> None:
+        await bench.gateway.assign("one", "/p.yaml")
+        one = bench.host.ruleset
+        refusals = {"steer": bench.host.refuse, "open": bench.plane.refuse}
+        if step == "sockets":
+            bench.sockets.refuse = "in use"
+        else:
+            refusals[step][step] = "not now"
+        with pytest.raises(CommandRefusedError):
+            await bench.gateway.assign("two", "/p.yaml")
+        assert bench.gateway.in_force is not None
+        assert bench.gateway.in_force.compiled is ONE
+        assert bench.host.ruleset.count("add counter") == one.count("add counter")
+        assert bench.endpoint.calls == [("connections", ("branch",))]
+        assert bench.plane.policies == ONE.spd
+
+    run(body)
+
+
+def test_a_first_policy_that_fails_leaves_nothing(run: Run) -> None:
+    async def body(bench: Bench) -> None:
+        bench.host.refuse["steer"] = "not now"
+        first = bench.plane
+        with pytest.raises(CommandRefusedError):
+            await bench.gateway.assign("one", "/p.yaml")
+        assert not bench.host.guarded()
+        assert not first.device
+        assert bench.sockets.open == set()
+
+    run(body)
+
+
+def test_guards_of_an_earlier_run_stay_when_its_policy_fails(run: Run) -> None:
+    async def body(bench: Bench) -> None:
+        bench.host.install_guards(ONE)
+        bench.host.refuse["steer"] = "not now"
+        first = bench.plane
+        with pytest.raises(CommandRefusedError):
+            await bench.gateway.assign("one", "/p.yaml")
+        assert bench.host.guarded()
+        assert first.device
+
+    run(body)
+
+
+def test_assigning_anew_tells_what_changed(run: Run) -> None:
+    async def body(bench: Bench) -> None:
+        await bench.gateway.assign("one", "/p.yaml")
+        result = await bench.gateway.assign("two", "/p.yaml")
+        assert result.changes == ['Tunnel "depot" was added.']
+        result = await bench.gateway.assign("one", "/p.yaml")
+        assert result.changes == ['Tunnel "depot" was removed; its SAs are deleted.']
+        assert (await bench.gateway.assign("one", "/p.yaml")).changes == []
+
+    run(body)
+
+
+def test_unassigning_removes_everything(run: Run, tmp_path: Path) -> None:
+    async def body(bench: Bench) -> None:
+        await bench.gateway.assign("one", "/p.yaml")
+        first = bench.plane
+        result = await bench.gateway.unassign()
+        assert result.policy == "one"
+        assert bench.endpoint.calls[-1] == ("connections", ())
+        assert bench.host.calls[-1] == "remove"
+        assert not first.device
+        assert bench.sockets.open == set()
+        assert AssignedStore(tmp_path).load() is None
+        assert (await bench.gateway.unassign()).policy is None
+        await bench.gateway.assign("two", "/p.yaml")
+        assert bench.plane.policies == TWO.spd
+
+    run(body)
+
+
+def test_stopping_tells_the_peers_and_keeps_the_guards(run: Run, tmp_path: Path) -> None:
+    async def body(bench: Bench) -> None:
+        await bench.gateway.assign("one", "/p.yaml")
+        bench.endpoint.sas = (ike_snapshot(),)
+        await bench.gateway.shut_down()
+        assert bench.endpoint.calls[-1] == ("shutdown",)
+        assert bench.host.guarded()
+        assert bench.host.plan is not None
+        assert bench.plane.device
+        assert not bench.plane.is_open
+        assert AssignedStore(tmp_path).load() is not None
+
+    run(body)
+
+
+def test_missing_forwarding_is_said(run: Run) -> None:
+    async def body(bench: Bench) -> None:
+        bench.host.forwards = False
+        result = await bench.gateway.assign("one", "/p.yaml")
+        assert result.notices == ["IPv4 forwarding is off."]
+        assert bench.texts()[-1] == "IPv4 forwarding is off."
+
+    run(body)
