@@ -16,15 +16,17 @@ use gatewright_spd::{Entry, SnapshotMap, Spd};
 use crate::association::{Association, Outbound, SaParameters, Transport};
 use crate::counters::Counters;
 use crate::error::EngineError;
-use crate::event::Events;
+use crate::event::{Event, Events};
 use crate::path::Paths;
 use crate::settings::Settings;
 
 /// A socket with the number by which the poller knows it.
 #[derive(Clone)]
-pub(crate) struct SocketSlot {
-    pub(crate) token: u64,
-    pub(crate) socket: Arc<dyn Socket>,
+pub struct SocketSlot {
+    /// The number.
+    pub token: u64,
+    /// The socket.
+    pub socket: Arc<dyn Socket>,
 }
 
 /// The pairs of one policy, newest first.
@@ -221,6 +223,20 @@ impl Shared {
 
     fn lock_retired(&self) -> MutexGuard<'_, Vec<Arc<Tables>>> {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the workers use these sockets and no others.
+    pub fn use_sockets(&self, sockets: Vec<SocketSlot>) -> Result<(), EngineError> {
+        self.change(|tables| {
+            tables.sockets = sockets.into();
+            Ok(())
+        })
+    }
+
+    /// The events since the last call.
+    pub fn take_events(&self) -> Vec<Event> {
+        self.free_retired();
+        self.events.take()
     }
 
     /// The whole SPD, in order of evaluation.

@@ -104,6 +104,9 @@ impl InboundPath {
         let mut effect = Effect::None;
         for index in 0..self.batch.len() {
             let datagram = self.batch.datagram(index);
+            if datagram.data.is_empty() {
+                context.counters.drop_one(DropReason::MalformedEsp);
+            }
             let arrival = Arrival {
                 local: slot.socket.local(),
                 from: datagram.from,

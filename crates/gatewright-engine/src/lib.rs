@@ -30,7 +30,7 @@ mod waiting;
 mod worker;
 
 pub use association::{Association, SaParameters, Transport};
-pub use control::{SaCounters, Shared};
+pub use control::{SaCounters, Shared, SocketSlot};
 pub use counters::{Count, Counters, DropReason};
 pub use error::EngineError;
 pub use event::{Event, Expiry};

@@ -75,7 +75,7 @@ impl Engine {
             Some(running) => {
                 self.poll_sockets(&running.poller, &sockets, first_token)?;
                 running.next_token = next_token;
-                self.use_sockets(sockets)
+                self.shared.use_sockets(sockets)
             }
             None => {
                 *running = Some(self.start(sockets, next_token)?);
@@ -125,7 +125,7 @@ impl Engine {
         }
         watch(&poller, self.shared.worker.wake.descriptor(), WAKE_TOKEN)?;
         self.poll_sockets(&poller, &sockets, FIRST_SOCKET_TOKEN)?;
-        self.use_sockets(sockets)?;
+        self.shared.use_sockets(sockets)?;
         let keeper = tun.keeper();
         let tun_offload = tun.offload().describe();
         Ok(Running {
@@ -150,13 +150,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    fn use_sockets(&self, sockets: Vec<SocketSlot>) -> Result<(), EngineError> {
-        self.shared.change(|tables| {
-            tables.sockets = sockets.into();
-            Ok(())
-        })
     }
 
     fn spawn(&self, tun: LinuxTun, poller: Arc<Poller>) -> Result<JoinHandle<()>, EngineError> {
@@ -187,10 +180,7 @@ impl Engine {
         };
         self.shared.command(Command::Stop);
         let joined = running.thread.join();
-        self.shared.change(|tables| {
-            tables.sockets = Arc::default();
-            Ok(())
-        })?;
+        self.shared.use_sockets(Vec::new())?;
         if remove {
             running
                 .tun
@@ -251,7 +241,6 @@ impl Engine {
 
     /// The events since the last call.  Fails once when a worker has stopped.
     pub fn take_events(&self) -> Result<Vec<Event>, EngineError> {
-        self.shared.free_retired();
         let mut defect = lock(&self.defect);
         if let (Some(message), false) = (&defect.message, defect.told) {
             let message = message.clone();
@@ -260,7 +249,7 @@ impl Engine {
             self.shared.events.wake_control();
             return Err(EngineError::WorkerStopped(message));
         }
-        Ok(self.shared.events.take())
+        Ok(self.shared.take_events())
     }
 
     /// What is in use, by name.

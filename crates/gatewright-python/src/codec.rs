@@ -84,12 +84,10 @@ impl Esp {
 
     fn __repr__(&self) -> String {
         let algorithm = self.seal.algorithm();
-        let integrity = algorithm.integrity().map_or("", |i| i.name());
-        format!(
-            "Esp(spi={:#010x}, {} {})",
-            self.seal.spi(),
-            algorithm.cipher().name(),
-            integrity
-        )
+        let names = match algorithm.integrity() {
+            Some(integrity) => format!("{} {}", algorithm.cipher().name(), integrity.name()),
+            None => algorithm.cipher().name().to_owned(),
+        };
+        format!("Esp(spi={:#010x}, {names})", self.seal.spi())
     }
 }

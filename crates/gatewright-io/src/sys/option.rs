@@ -29,7 +29,8 @@ pub(crate) fn bound_socket(
         let mark = libc::c_int::from_ne_bytes(mark.to_ne_bytes());
         set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_MARK, mark)?;
     }
-    if local.is_ipv6() {
+    // A raw socket has a protocol and so is IPv6 only, and refuses the option.
+    if local.is_ipv6() && protocol != libc::IPPROTO_ESP {
         set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
     }
     let (address, len) = RawAddress::new(local);

@@ -1,0 +1,63 @@
+//! Octet limits of an SA.
+
+use gatewright_engine::{DropReason, Event, Expiry, SaParameters};
+
+use crate::world::{spis, udp_v4, Tunnel, World};
+
+fn expiring(hard: bool, spi_in: u32) -> Event {
+    Event::SaExpiring {
+        spi_in,
+        hard,
+        reason: Expiry::Bytes,
+    }
+}
+
+#[test]
+fn the_soft_limit_asks_and_the_hard_one_ends() {
+    let mut world = World::new(Tunnel::default());
+    let (a, b) = world.parameters(1);
+    let limited = SaParameters {
+        byte_soft_limit: 150,
+        byte_limit: 350,
+        ..a
+    };
+    world.a.shared.add_sa(limited, None).unwrap();
+    world.b.shared.add_sa(b, None).unwrap();
+    let mut send = |count: usize| {
+        for _ in 0..count {
+            world.a.send(&udp_v4(100, true, 0, false));
+        }
+        world.turn();
+        (
+            world.a.events(),
+            std::iter::from_fn(|| world.b.take()).count(),
+        )
+    };
+    let spi = spis(1).0;
+    assert_eq!(send(1), (vec![], 1));
+    assert_eq!(send(1), (vec![expiring(false, spi)], 1));
+    assert_eq!(send(1), (vec![], 1), "told once");
+    assert_eq!(send(1), (vec![expiring(true, spi)], 1));
+    let (events, arrived) = send(1);
+    assert!(matches!(events[..], [Event::Acquire { .. }]), "{events:?}");
+    assert_eq!(arrived, 0);
+}
+
+#[test]
+fn a_used_up_pair_takes_nothing_in() {
+    let mut world = World::new(Tunnel::default());
+    let (a, b) = world.parameters(1);
+    let limited = SaParameters {
+        byte_limit: 150,
+        ..b
+    };
+    world.a.shared.add_sa(a, None).unwrap();
+    world.b.shared.add_sa(limited, None).unwrap();
+    for _ in 0..4 {
+        world.a.send(&udp_v4(100, true, 0, false));
+    }
+    world.turn();
+    assert_eq!(std::iter::from_fn(|| world.b.take()).count(), 2);
+    assert_eq!(world.b.drops(), [(DropReason::SaExpired.name(), 2)]);
+    assert_eq!(world.b.events(), [expiring(true, spis(1).1)]);
+}

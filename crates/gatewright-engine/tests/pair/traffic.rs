@@ -1,0 +1,171 @@
+//! Packets cross, unchanged, by every algorithm and encapsulation.
+
+use gatewright_engine::{Count, DropReason};
+use gatewright_io::Encapsulation;
+use gatewright_spd::Action;
+
+use crate::world::{networks, udp_v4, udp_v6, Tunnel, World};
+
+fn crosses(world: &mut World, from_a: bool, packet: &[u8]) {
+    let (from, to) = if from_a {
+        (&world.a, &world.b)
+    } else {
+        (&world.b, &world.a)
+    };
+    from.send(packet);
+    let arrived = {
+        let host = to.host.clone();
+        world.turn();
+        host.take()
+    };
+    let drops = (world.a.drops(), world.b.drops());
+    assert_eq!(
+        arrived.as_deref().map(|f| &f[10..]),
+        Some(packet),
+        "{drops:?}"
+    );
+}
+
+#[test]
+fn both_ways_both_versions_every_encapsulation() {
+    for encapsulation in [Encapsulation::Udp, Encapsulation::Protocol50] {
+        for outer_v6 in [false, true] {
+            let mut world = World::connected(Tunnel {
+                encapsulation,
+                outer_v6,
+                ..Tunnel::default()
+            });
+            for reverse in [false, true] {
+                crosses(&mut world, !reverse, &udp_v4(100, true, 0, reverse));
+                crosses(&mut world, !reverse, &udp_v6(100, reverse));
+            }
+            assert_eq!(world.a.count(Count::PacketsOut), 2);
+            assert_eq!(world.a.count(Count::PacketsIn), 2);
+            assert_eq!(world.a.count(Count::BytesIn), 200);
+        }
+    }
+}
+
+#[test]
+fn every_algorithm_and_every_padding() {
+    for algorithm in Tunnel::algorithms() {
+        for esn in [false, true] {
+            let mut world = World::connected(Tunnel {
+                algorithm,
+                esn,
+                ..Tunnel::default()
+            });
+            for len in 28..64 {
+                crosses(&mut world, true, &udp_v4(len, true, 0, false));
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_of_the_packet_is_seen_outside() {
+    let mut world = World::connected(Tunnel::default());
+    world.internet.record();
+    let packet = udp_v4(200, true, 0, false);
+    crosses(&mut world, true, &packet);
+    let seen = world.internet.take_recording();
+    assert_eq!(seen.len(), 1);
+    let marker = &packet[60..76];
+    assert!(!seen[0].windows(marker.len()).any(|window| window == marker));
+}
+
+#[test]
+fn a_burst_keeps_its_order() {
+    let mut world = World::connected(Tunnel::default());
+    let lens: Vec<usize> = (0..300).map(|i| 40 + i % 7 * 100).collect();
+    for len in &lens {
+        world.a.send(&udp_v4(*len, true, 0, false));
+    }
+    world.turn();
+    let arrived: Vec<usize> = std::iter::from_fn(|| world.b.take().map(|p| p.len())).collect();
+    assert_eq!(arrived, lens);
+    assert!(world.a.count(Count::MessagesOut) <= world.a.count(Count::DatagramsOut));
+}
+
+#[test]
+fn dscp_and_ecn_go_out_and_congestion_comes_in() {
+    const ECT0: u8 = 0b10;
+    const CE: u8 = 0b11;
+    let mut world = World::connected(Tunnel {
+        encapsulation: Encapsulation::Protocol50,
+        ..Tunnel::default()
+    });
+    world.internet.record();
+    crosses(&mut world, true, &udp_v4(100, true, 0xb8 | ECT0, false));
+    let mut outer = world.internet.take_recording().remove(0);
+    assert_eq!(outer[1], 0xb8 | ECT0);
+
+    // A router marks congestion on the next one.
+    world.a.send(&udp_v4(100, true, ECT0, false));
+    world.a.worker.turn();
+    outer = world.internet.take_recording().remove(0);
+    let mut fresh = World::connected(world.tunnel);
+    outer[1] |= CE;
+    fresh.internet.inject(
+        Encapsulation::Protocol50,
+        (fresh.b.address, 0).into(),
+        (fresh.a.address, 0).into(),
+        outer,
+    );
+    fresh.turn();
+    assert_eq!(fresh.b.take().map(|packet| packet[1]), Some(CE));
+}
+
+#[test]
+fn congestion_on_a_packet_that_does_not_know_it_is_a_drop() {
+    let mut world = World::connected(Tunnel {
+        encapsulation: Encapsulation::Protocol50,
+        ..Tunnel::default()
+    });
+    world.internet.record();
+    world.a.send(&udp_v4(100, true, 0, false));
+    world.a.worker.turn();
+    let mut outer = world.internet.take_recording().remove(0);
+    outer[1] |= 0b11;
+    let mut fresh = World::connected(world.tunnel);
+    fresh.internet.inject(
+        Encapsulation::Protocol50,
+        (fresh.b.address, 0).into(),
+        (fresh.a.address, 0).into(),
+        outer,
+    );
+    fresh.turn();
+    assert_eq!(fresh.b.drops(), [(DropReason::EcnIllegal.name(), 1)]);
+}
+
+#[test]
+fn only_what_a_policy_selects_goes_out() {
+    let (net_a, net_b) = networks();
+    for (action, reason) in [
+        (Action::Discard, DropReason::Discard),
+        (Action::Bypass, DropReason::Bypass),
+    ] {
+        let mut world = World::connected(Tunnel::default());
+        world.a.entry(net_a.clone(), net_b.clone(), action);
+        world.a.send(&udp_v4(100, true, 0, false));
+        world.turn();
+        assert_eq!(world.a.drops(), [(reason.name(), 1)]);
+    }
+    let mut world = World::connected(Tunnel::default());
+    world.a.send(&udp_v4(100, true, 0, true));
+    world.a.send(&[0x45; 12]);
+    world.a.host.send(vec![0; 3]);
+    world.turn();
+    assert_eq!(world.a.dropped(DropReason::NoPolicy), 1);
+    assert_eq!(world.a.dropped(DropReason::MalformedInner), 2);
+    assert_eq!(world.b.take(), None);
+}
+
+#[test]
+fn the_tun_device_may_refuse() {
+    let mut world = World::connected(Tunnel::default());
+    world.b.host.refuse_writes(true);
+    world.a.send(&udp_v4(100, true, 0, false));
+    world.turn();
+    assert_eq!(world.b.drops(), [(DropReason::TunWrite.name(), 1)]);
+}
