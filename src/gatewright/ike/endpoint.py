@@ -47,6 +47,7 @@ from gatewright.ike.spis import SpiAllocator
 from gatewright.ike.table import SessionTable
 from gatewright.ike.timers import TimerQueue
 from gatewright.ike.verdicts import Accept, Refuse, Reply
+from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import Connection, IkeVersion, StartMode
 from gatewright.wire.codec import Malformed
 from gatewright.wire.isakmp import NO_SPI, Header
@@ -76,7 +77,7 @@ class Endpoint:
             self._timing,
             self._spis.allocate,
             export_keys,
-            self._sessions.of_tunnel,
+            self._sessions_between,
         )
         self._cookies = CookieSecrets(random, self._limits)
         self._half_open = HalfOpen(self._limits)
@@ -247,6 +248,14 @@ class Endpoint:
         else:
             session.create_child(child, now, wish.trigger)
         self._collect(session, now)
+
+    def _sessions_between(self, local: IPAddress, remote: IPAddress) -> list[Session]:
+        return [
+            session
+            for version in IkeVersion
+            for connection in self._pad.between(version, local, remote)
+            for session in self._sessions.of_tunnel(connection.name)
+        ]
 
     def _has_child(self, tunnel: str, policy_id: int, now: float) -> bool:
         return any(

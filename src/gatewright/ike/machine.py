@@ -81,9 +81,9 @@ class Timing:
     nat_keepalive: float = 20.0
 
 
-def no_sessions(tunnel: str) -> Sequence[Session]:
+def no_sessions(local: IPAddress, remote: IPAddress) -> Sequence[Session]:
     """For a session that stands alone, as in a test."""
-    del tunnel
+    del local, remote
     return ()
 
 
@@ -96,8 +96,8 @@ class Context:
     ``connection_for`` finds the connection by addresses and, when known, the peer's version;
     sessions of a responder call it again when the identity is known.
     ``export_keys``: emit ``KeysDerived`` outputs, which the caller writes for a protocol analyser.
-    ``sessions_of`` gives the sessions of a tunnel, oldest first: an IKEv1 main mode SA leaves its
-    child SAs to another one.
+    ``sessions_between`` gives the sessions of all tunnels between a local and a remote address: an
+    IKEv1 main mode SA is with a peer, and leaves its child SAs to another one with it.
     """
 
     random: RandomSource
@@ -105,7 +105,7 @@ class Context:
     timing: Timing
     allocate_spi: Callable[[], int]
     export_keys: bool = False
-    sessions_of: Callable[[str], Sequence[Session]] = no_sessions
+    sessions_between: Callable[[IPAddress, IPAddress], Sequence[Session]] = no_sessions
 
 
 class Session(Protocol):

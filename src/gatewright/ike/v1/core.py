@@ -92,12 +92,12 @@ class Core:
             if message_id:
                 return message_id
 
-    def tunnel_of(self, child: Child) -> str:
-        """The name of the connection that a child belongs to."""
+    def connection_of(self, child: Child) -> Connection:
+        """The connection that a child belongs to."""
         for connection in (self.connection, *self.candidates):
             if any(other.policy_id == child.policy_id for other in connection.children):
-                return connection.name
-        return self.connection.name
+                return connection
+        return self.connection
 
     # --- outputs -----------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Core:
         """
         self.emit(
             NegotiationFailed(
-                tunnel=self.tunnel_of(children[0]) if children else self.connection.name,
+                tunnel=self.connection_of(children[0]).name if children else self.connection.name,
                 mode=mode,
                 fault=error.fault,
                 explanation=error.explanation,

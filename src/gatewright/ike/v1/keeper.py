@@ -50,6 +50,9 @@ class Keeper:
             expires=now + seconds,
             state=ChildState.INSTALLED if initiated else ChildState.PENDING,
         )
+        if not len(self._core.children):
+            # Of several tunnels to one peer, the first pair tells which one a responder serves.
+            self._core.connection = self._core.connection_of(terms.child)
         older = self._older(pair)
         replaces = terms.replaces
         if replaces is None and older:

@@ -361,6 +361,8 @@ class IkeV1Session:
         core = self._core
         if isinstance(error, WrongIdentity) and error.notify is not None:
             self._informational.send((notify.about_main_mode(core, error.notify),))
+            if core.is_initiator:  # the responder takes the SA for established
+                self._informational.send((delete.main_mode_sa(core),))
         first_time = tuple(each.child for each in self._wanted if each.replaces is None)
         core.report("main mode", error, first_time)
         self._wanted.clear()
@@ -421,13 +423,19 @@ class IkeV1Session:
         return self._core.state in (State.ESTABLISHED, State.EXPIRED)
 
     def _siblings(self) -> list[IkeV1Session]:
-        """The other sessions of the tunnel, oldest first."""
-        found = self._core.context.sessions_of(self._core.connection.name)
-        return [
+        """The other sessions with the peer, oldest first."""
+        core = self._core
+        found = core.context.sessions_between(core.connection.local, core.connection.remote)
+        others = [
             session
             for session in found
             if isinstance(session, IkeV1Session) and session is not self and not session.closed
         ]
+        return sorted(others, key=lambda session: session._schedule.since)
+
+    def _siblings_of_tunnel(self) -> list[IkeV1Session]:
+        name = self._core.connection.name
+        return [each for each in self._siblings() if each.connection.name == name]
 
     def _is_first_contact(self) -> bool:
         return not self._siblings()
@@ -462,7 +470,7 @@ class IkeV1Session:
             predecessor._superseded(now)
             self._core.emit(AdoptSession(self))
             self._look_at(predecessor)
-        for orphan in self._siblings():
+        for orphan in self._siblings_of_tunnel():
             if orphan._core.state is State.EXPIRED:
                 self._inherit(orphan)
 
@@ -516,7 +524,7 @@ class IkeV1Session:
         expires_at = self._schedule.expires_at
         return self._core.state is State.EXPIRED or not any(
             sibling._core.state is State.ESTABLISHED and sibling._schedule.expires_at > expires_at
-            for sibling in self._siblings()
+            for sibling in self._siblings_of_tunnel()
         )
 
     # --- the end -----------------------------------------------------------------------------
@@ -538,7 +546,9 @@ class IkeV1Session:
             if self._successor is not None and not self._successor.closed:
                 self._look_at(self._successor)
             return
-        heirs = [each for each in self._siblings() if each._core.state is State.ESTABLISHED]
+        heirs = [
+            each for each in self._siblings_of_tunnel() if each._core.state is State.ESTABLISHED
+        ]
         if heirs:
             heirs[-1]._inherit(self)
             self._look_at(heirs[-1])

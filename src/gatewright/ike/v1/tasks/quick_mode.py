@@ -280,7 +280,7 @@ class QuickMode:
             spi_in=self.spi_in,
             spi_out=choice.spi_out,
             policy_id=self.terms.child.policy_id,
-            tunnel=core.tunnel_of(self.terms.child),
+            tunnel=core.connection_of(self.terms.child).name,
             child=self.terms.child.name,
             transport=core.path.transport(),
             cipher=choice.method.cipher,
