@@ -28,7 +28,7 @@ def test_under_pressure_the_responder_wants_a_cookie_first() -> None:
         "B -> A  IKE_SA_INIT {N(COOKIE)}",
         "A -> B  IKE_SA_INIT {N(COOKIE) SA KE Nonce}",
         "B -> A  IKE_SA_INIT {SA KE Nonce}",
-        "A -> B  IKE_AUTH {IDi IDr AUTH SA TSi TSr}",
+        "A -> B  IKE_AUTH {IDi N(INITIAL_CONTACT) IDr AUTH SA TSi TSr}",
         "B -> A  IKE_AUTH {IDr AUTH SA TSi TSr}",
     ]
     assert gateways.connected()

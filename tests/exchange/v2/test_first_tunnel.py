@@ -45,7 +45,7 @@ def test_two_round_trips_make_an_ike_sa_and_a_child_sa() -> None:
     assert figure.text() == [
         "A -> B  IKE_SA_INIT {SA KE Nonce}",
         "B -> A  IKE_SA_INIT {SA KE Nonce}",
-        "A -> B  IKE_AUTH {IDi IDr AUTH SA TSi TSr}",
+        "A -> B  IKE_AUTH {IDi N(INITIAL_CONTACT) IDr AUTH SA TSi TSr}",
         "B -> A  IKE_AUTH {IDr AUTH SA TSi TSr}",
     ]
     assert gateways.connected()

@@ -9,6 +9,7 @@ from enum import Enum
 from gatewright.crypto.keymat_v2 import IkeKeys
 from gatewright.ike.machine import Context, Session
 from gatewright.ike.outputs import (
+    AdoptSession,
     IkeSaClosed,
     IkeSaEstablished,
     KeysDerived,
@@ -48,7 +49,6 @@ class Handshake:
     response: bytes = b""
     nonce_i: bytes = b""
     nonce_r: bytes = b""
-    initial_contact: bool = False  # we have no other IKE SA with this peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,13 @@ class PeerIkeRekey:
     """The peer's rekey of the IKE SA, answered while ours was under way (section 2.8.2)."""
 
     successor: IkeSa
+    session: Session
     lowest_nonce: bytes
 
 
 @dataclass(slots=True, eq=False)
 class IkeSa:
-    """One IKE SA.  ``spawn`` makes a session for an IKE SA that replaces this one."""
+    """One IKE SA.  ``spawn`` makes and starts a session for one that replaces this one."""
 
     context: Context
     connection: Connection
@@ -69,7 +70,7 @@ class IkeSa:
     is_initiator: bool
     spi_i: bytes
     spi_r: bytes
-    spawn: Callable[[IkeSa], Session]
+    spawn: Callable[[IkeSa, float], Session]
     state: State = State.IDLE
     keyring: Keyring | None = None
     handshake: Handshake | None = None
@@ -181,14 +182,26 @@ class IkeSa:
 
     def supersede(self, successor: IkeSa, now: float) -> None:
         """``successor`` takes over: the child SAs and what waits to be done are its own now."""
-        if successor.state is State.CONTESTED:
-            successor.advance(Event.PREVAILED)
-            successor.heard(now)
         self.advance(Event.SUPERSEDED)
         self.children.give_to(successor.children)
         self.agenda.give_to(successor.agenda)
         self.timers.clear()
         self.timers[Timer.REPLACED] = now + self.context.timing.half_open_lifetime
+
+    def yield_to_contender(self, now: float) -> None:
+        """The IKE SA of the peer's rekey is the one that stays."""
+        assert self.peer_rekey is not None
+        contender = self.peer_rekey.successor
+        contender.advance(Event.PREVAILED)
+        contender.heard(now)
+        self.supersede(contender, now)
+        self.announce_contender(now)
+
+    def announce_contender(self, now: float) -> None:
+        """Its session was taken in before this was decided: let it be looked at again."""
+        assert self.peer_rekey is not None
+        self.peer_rekey.session.handle_timeout(now)
+        self.emit(AdoptSession(self.peer_rekey.session))
 
     @property
     def contender(self) -> IkeSa | None:

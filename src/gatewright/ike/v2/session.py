@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gatewright.ike.machine import Address, Context, Datagram
+from gatewright.ike.machine import IKE_PORT, Address, Context, Datagram
 from gatewright.ike.outputs import (
+    AdoptSession,
     Fault,
     IkeSaSnapshot,
     Output,
@@ -17,7 +18,7 @@ from gatewright.ike.outputs import (
     SendNatKeepalive,
 )
 from gatewright.ike.v2.children import ChildEntry, ChildState
-from gatewright.ike.v2.errors import ExchangeError, Unfit
+from gatewright.ike.v2.errors import ExchangeError
 from gatewright.ike.v2.exchanges import Exchanges
 from gatewright.ike.v2.path import Path
 from gatewright.ike.v2.sa import Handshake, IkeSa, Timer
@@ -73,10 +74,8 @@ class IkeSession:
         local: Address,
         remote: Address,
         now: float,
-        *,
-        initial_contact: bool = False,
     ) -> IkeSession:
-        """``initial_contact``: tell the peer that it has no other IKE SA with us (section 2.4)."""
+        """For `start`."""
         del now
         sa = IkeSa(
             context=context,
@@ -85,8 +84,8 @@ class IkeSession:
             is_initiator=True,
             spi_i=_fresh_spi(context),
             spi_r=NO_SPI,
-            spawn=cls,
-            handshake=Handshake([connection], initial_contact=initial_contact),
+            spawn=cls.successor,
+            handshake=Handshake([connection]),
         )
         return cls(sa)
 
@@ -107,10 +106,17 @@ class IkeSession:
             is_initiator=False,
             spi_i=Header.parse(first_datagram.payload).spi_i,
             spi_r=NO_SPI,
-            spawn=cls,
+            spawn=cls.successor,
             handshake=Handshake(candidates),
         )
         return cls(sa)
+
+    @classmethod
+    def successor(cls, sa: IkeSa, now: float) -> IkeSession:
+        """For an IKE SA that a rekey made; what its predecessor had to do begins at once."""
+        session = cls(sa)
+        session._exchanges.proceed(now)
+        return session
 
     # --- what can be seen --------------------------------------------------------------------
 
@@ -186,9 +192,7 @@ class IkeSession:
     ) -> None:
         sa = self._sa
         if sa.state in _CLOSING:
-            sa.report(
-                "child SA", Unfit("the IKE SA is being closed: the next try makes one"), child
-            )
+            self._begin_anew(child, now, trigger)
             return
         under_way: list[Task] = [*sa.agenda, *([sa.current] if sa.current is not None else [])]
         if any(task.creates(child) for task in under_way):
@@ -196,6 +200,18 @@ class IkeSession:
         if sa.children.serving(child, trigger) is None:
             sa.agenda.add(CreateChild(child, trigger))
             self._exchanges.proceed(now)
+
+    def _begin_anew(
+        self, child: Child, now: float, trigger: tuple[TrafficSelector, TrafficSelector] | None
+    ) -> None:
+        """This IKE SA is on its way out: the child SA needs another one."""
+        sa = self._sa
+        local, remote = sa.connection.local, sa.connection.remote
+        addresses = (Address(local, IKE_PORT), Address(remote, IKE_PORT))
+        other = IkeSession.initiator(sa.connection, sa.context, *addresses, now)
+        other.create_child(child, now, trigger)
+        other.start(now)
+        sa.emit(AdoptSession(other))
 
     def rekey_child(self, spi_in: int, now: float) -> None:
         entry = self._sa.children.get(spi_in)

@@ -62,7 +62,7 @@ class Authenticate(Task):
         key = preshared_key(sa, connection)
         auth = AuthPayload(AuthMethod.SHARED_KEY, _auth_data(sa, id_i, key))
         contact: list[Payload] = []
-        if sa.handshake is not None and sa.handshake.initial_contact:
+        if _is_first_contact(sa):
             contact.append(NotifyPayload(NotifyType.INITIAL_CONTACT))
         self._offer = _first_child(sa)
         return [id_i, *contact, id_r, auth, *(self._offer.payloads() if self._offer else ())]
@@ -123,6 +123,20 @@ class Authenticate(Task):
         else:
             reason = notify or NotifyPayload(NotifyType.AUTHENTICATION_FAILED)
             sa.agenda.add_first(DeleteIke(error.explanation, reason))
+
+
+def _is_first_contact(sa: IkeSa) -> bool:
+    """Whether no other IKE SA stands between these two identities (RFC 7296 section 2.4).
+
+    The peer then drops what it still has from before a restart of ours.
+    """
+    connection = sa.connection
+    ours = (connection.local_identity, connection.remote_identity)
+    return not any(
+        other.established
+        and (other.connection.local_identity, other.connection.remote_identity) == ours
+        for other in sa.context.sessions_between(connection.local, connection.remote)
+    )
 
 
 def _first_child(sa: IkeSa) -> ChildOffer | None:

@@ -134,7 +134,7 @@ def _ike_deleted(sa: IkeSa, now: float) -> None:
     notice the collision: its new IKE SA stands, ours is forgotten (RFC 7296 section 2.8.2).
     """
     if sa.contender is not None and sa.state is State.REKEYING:
-        sa.supersede(sa.contender, now)
+        sa.yield_to_contender(now)
     sa.end("rekeyed" if sa.state is State.REPLACED else "deleted by the peer")
 
 

@@ -61,7 +61,7 @@ class RekeyIke(Task):
         elif sa.state is not State.REKEYING:
             return None
         elif sa.contender is not None:
-            sa.supersede(sa.contender, now)
+            sa.yield_to_contender(now)
             return None
         self._nonce = sa.context.random(NONCE_LENGTH)
         self._spi = fresh_spi(sa)
@@ -101,14 +101,15 @@ class RekeyIke(Task):
         theirs, contender = sa.peer_rekey, sa.contender
         ours_is_lower = theirs is not None and lowest_nonce < theirs.lowest_nonce
         if contender is not None and ours_is_lower:
-            sa.supersede(contender, now)
+            sa.yield_to_contender(now)
             new.agenda.add(DeleteIke(_REDUNDANT))
-            sa.emit(AdoptSession(sa.spawn(new)))
+            sa.emit(AdoptSession(sa.spawn(new, now)))
             return
         if contender is not None:
             contender.supersede(new, now)
+            sa.announce_contender(now)
         sa.supersede(new, now)
-        sa.emit(AdoptSession(sa.spawn(new)))
+        sa.emit(AdoptSession(sa.spawn(new, now)))
         sa.agenda.add(DeleteIke("rekeyed"))
 
     def failed(self, sa: IkeSa, error: ExchangeError, now: float) -> None:
@@ -116,7 +117,7 @@ class RekeyIke(Task):
             return
         if sa.contender is not None:
             # The peer rekeys it, and did not see that we were about to.
-            sa.supersede(sa.contender, now)
+            sa.yield_to_contender(now)
             return
         sa.advance(Event.REKEY_FAILED)
         expire_at = sa.timers.get(Timer.EXPIRE, now)
@@ -149,11 +150,13 @@ def respond(sa: IkeSa, inbound: Inbound, now: float) -> list[Payload]:
     _derive(sa, new, chosen, shared, nonce_i, nonce_r)
     if sa.state is State.REKEYING:
         new.establish(now, Event.CONTESTED)
-        sa.peer_rekey = PeerIkeRekey(new, min(nonce_i, nonce_r))
+        session = sa.spawn(new, now)
+        sa.peer_rekey = PeerIkeRekey(new, session, min(nonce_i, nonce_r))
     else:
         new.establish(now)
         sa.supersede(new, now)
-    sa.emit(AdoptSession(sa.spawn(new)))
+        session = sa.spawn(new, now)
+    sa.emit(AdoptSession(session))
     return [
         chosen.answer_with(spi),
         NoncePayload(nonce_r),
