@@ -251,9 +251,10 @@ impl Live {
         self.sequence.last_taken()
     }
 
-    /// The next sequence number.
-    pub(crate) fn take_sequence(&self) -> Result<u64, Exhausted> {
-        self.sequence.take(1).map(|numbers| numbers.start)
+    /// The first of `count` sequence numbers in a row.
+    pub(crate) fn take_sequence(&self, count: usize) -> Result<u64, Exhausted> {
+        let count = u32::try_from(count).map_err(|_| Exhausted)?;
+        self.sequence.take(count).map(|numbers| numbers.start)
     }
 
     /// Counts what was sealed, and tells of a limit that was crossed.

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use crossbeam_queue::SegQueue;
@@ -215,10 +215,21 @@ impl Shared {
         Ok(result)
     }
 
-    /// Frees replaced tables that no worker reads any more.
-    pub(crate) fn free_retired(&self) {
-        self.lock_retired()
-            .retain(|tables| Arc::strong_count(tables) > 1);
+    /// Frees replaced tables that no worker reads any more; how many are left.
+    pub(crate) fn free_retired(&self) -> usize {
+        let mut retired = self.lock_retired();
+        retired.retain(|tables| Arc::strong_count(tables) > 1);
+        retired.len()
+    }
+
+    /// Waits until the worker has taken the newest tables up, so that what they no longer hold is
+    /// closed; at most `patience`.
+    pub(crate) fn settle(&self, patience: Duration) {
+        const STEP: Duration = Duration::from_millis(1);
+        let end = Instant::now() + patience;
+        while self.free_retired() > 0 && Instant::now() < end {
+            std::thread::sleep(STEP);
+        }
     }
 
     fn lock_retired(&self) -> MutexGuard<'_, Vec<Arc<Tables>>> {

@@ -1,14 +1,16 @@
 //! From the TUN device to the peers.
 //!
 //! 1. `read_frames`: frames are read until there is none, at most a budget of them.
-//! 2. `process_frame`: the IP packet in it is checked, and its flow is read.
+//! 2. `process_frame`: the IP packet in it is checked, and its flow is read.  With offload it is
+//!    many packets of one flow in one.
 //! 3. `decide`: the flow cache, else the SPD: protect, or drop by name.
 //! 4. `choose_association`: the newest pair of the policy that is in use and covers the packet;
 //!    none: `wait_for_association` queues the frame and asks the control plane for one.
 //! 5. `dispatch`: too large for the path: `answer_too_big` tells the sender, or `send_fragments`
-//!    makes fragments; else
-//! 6. `send_packet`: a sequence number is taken, the packet is copied to its place in the arena,
-//!    once, and sealed there, with the outer header before it for protocol 50.
+//!    makes fragments; else `send_segments` cuts what offload had joined, and for each packet
+//! 6. `seal_packet`: it is copied to its place in the arena, once, its checksum completed where
+//!    offload left that to us, and sealed there with the next sequence number, with the outer
+//!    header before it for protocol 50.
 //! 7. `Arena::flush`: runs of packets go to the sockets, when the arena is full or nothing more
 //!    is to be read.
 //!
@@ -20,10 +22,11 @@ use std::sync::Arc;
 
 use gatewright_esp::outer::{encapsulate_traffic_class, outer_df, DfPolicy, DscpPolicy};
 use gatewright_io::{Encapsulation, Tun, VNET_HEADER_LEN};
+use gatewright_offload::{SplitError, Splitter, VirtioNetHeader};
 use gatewright_packet::emit::{Ipv4Header, Ipv6Header};
 use gatewright_packet::fragment::Fragments;
 use gatewright_packet::icmp_error::{self, IcmpError, MAX_ICMP_ERROR_LEN};
-use gatewright_packet::{protocol, FlowKey, IpPacket};
+use gatewright_packet::{protocol, FlowKey, IpPacket, Ipv4Packet};
 use gatewright_spd::{Action, Fit, Flow, FlowCache, Lookup};
 
 use crate::arena::{Arena, Destination};
@@ -55,6 +58,8 @@ pub(crate) struct OutboundPath {
     cache: FlowCache<Arc<Association>>,
     waiting: Waiting,
     arena: Arena,
+    /// A packet that is to be fragmented, and one fragment of it.
+    scratch: Box<[u8]>,
     fragment: Box<[u8]>,
 }
 
@@ -77,6 +82,7 @@ impl OutboundPath {
             cache: FlowCache::new(CACHED_FLOWS, seed),
             waiting: Waiting::new(settings.waiting_packets, settings.waiting_octets),
             arena: Arena::new(),
+            scratch: vec![0; FRAME_LEN].into_boxed_slice(),
             fragment: vec![0; FRAME_LEN].into_boxed_slice(),
         }
     }
@@ -107,13 +113,13 @@ impl OutboundPath {
 
     /// Takes a frame (virtio-net header and IP packet) to the arena or to its end.
     fn process_frame(&mut self, context: &Context<'_>, frame: &[u8], tun: &mut dyn Tun) {
-        let packet = match frame.get(VNET_HEADER_LEN..).map(IpPacket::new_checked) {
-            Some(Ok(packet)) => packet,
-            _ => return context.counters.drop_one(DropReason::MalformedInner),
+        let segments = match parse_frame(frame) {
+            Ok(segments) => segments,
+            Err(reason) => return context.counters.drop_one(reason),
         };
-        let flow = Flow::from(FlowKey::of(&packet));
+        let flow = Flow::from(FlowKey::of(segments.packet()));
         match self.decide(context, &flow) {
-            Verdict::Protect(pair) => self.dispatch(context, &pair, &packet, tun),
+            Verdict::Protect(pair) => self.dispatch(context, &pair, &segments, tun),
             Verdict::Wait { policy_id, coming } => {
                 self.wait_for_association(context, policy_id, coming, &flow, frame);
             }
@@ -173,91 +179,168 @@ impl OutboundPath {
         &mut self,
         context: &Context<'_>,
         pair: &Association,
-        packet: &IpPacket<'_>,
+        segments: &Splitter<'_>,
         tun: &mut dyn Tun,
     ) {
         let mtu = pair.inner_mtu(context.now);
-        if packet.bytes().len() <= mtu {
-            self.send_packet(context, pair, packet);
-            return;
-        }
-        match packet {
-            IpPacket::V4(inner) if !inner.dont_fragment() => {
-                self.send_fragments(context, pair, packet, mtu);
+        let packet = segments.packet();
+        if segments.longest() <= mtu {
+            self.send_segments(context, pair, segments);
+        } else if packet.dont_fragment() {
+            let count = segments.count() as u64;
+            context.counters.drop_many(DropReason::TooBig, count);
+            answer_too_big(context, packet, mtu, tun);
+        } else {
+            for index in 0..segments.count() {
+                self.send_fragments(context, pair, segments, index, mtu);
             }
-            _ => answer_too_big(context, packet, mtu, tun),
         }
     }
 
-    /// Fragments before ESP, so that the outer packet crosses whole (RFC 4301 section 8.1 allows
-    /// either; the peer is spared the reassembly of outer fragments).
+    fn send_segments(
+        &mut self,
+        context: &Context<'_>,
+        pair: &Association,
+        segments: &Splitter<'_>,
+    ) {
+        let count = segments.count();
+        let Some(sending) = self.begin(context, pair, segments.packet(), count) else {
+            return;
+        };
+        let mut done = Done::default();
+        for index in 0..count {
+            let len = segments.len_of(index);
+            let sealed = self.seal_packet(context, &sending, index, len, |place| {
+                segments.write(index, place).is_some()
+            });
+            done.add(sealed, len);
+        }
+        sending.account(context, &done);
+    }
+
+    /// Fragments one packet before ESP, so that the outer packet crosses whole (RFC 4301 section
+    /// 8.1 allows either; the peer is spared the reassembly of outer fragments).
     fn send_fragments(
         &mut self,
         context: &Context<'_>,
         pair: &Association,
-        packet: &IpPacket<'_>,
+        segments: &Splitter<'_>,
+        index: usize,
         mtu: usize,
     ) {
-        let IpPacket::V4(inner) = packet else { return };
-        let Ok(fragments) = Fragments::new(*inner, mtu) else {
-            return context.counters.drop_one(DropReason::Unfragmentable);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let len = segments.write(index, &mut scratch);
+        let packet = len.map(|len| Ipv4Packet::new_checked(&scratch[..len]));
+        let fragments = match packet {
+            Some(Ok(packet)) => Fragments::new(packet, mtu).ok(),
+            _ => None,
         };
-        let mut buffer = std::mem::take(&mut self.fragment);
-        for index in 0..fragments.count() {
-            let written = fragments.write(index, &mut buffer);
-            let Some(Ok(fragment)) = written
-                .ok()
-                .map(|len| IpPacket::new_checked(&buffer[..len]))
-            else {
-                context.counters.drop_one(DropReason::Unfragmentable);
-                break;
-            };
-            context.counters.add(Count::FragmentsMade, 1);
-            self.send_packet(context, pair, &fragment);
+        match fragments {
+            Some(fragments) => self.seal_fragments(context, pair, segments.packet(), &fragments),
+            None => context.counters.drop_one(DropReason::Unfragmentable),
         }
-        self.fragment = buffer;
+        self.scratch = scratch;
     }
 
-    fn send_packet(&mut self, context: &Context<'_>, pair: &Association, packet: &IpPacket<'_>) {
+    fn seal_fragments(
+        &mut self,
+        context: &Context<'_>,
+        pair: &Association,
+        whole: &IpPacket<'_>,
+        fragments: &Fragments<'_>,
+    ) {
+        let count = fragments.count();
+        let Some(sending) = self.begin(context, pair, whole, count) else {
+            return;
+        };
+        let mut fragment = std::mem::take(&mut self.fragment);
+        let mut done = Done::default();
+        for index in 0..count {
+            let Ok(len) = fragments.write(index, &mut fragment) else {
+                context.counters.drop_one(DropReason::Unfragmentable);
+                continue;
+            };
+            let sealed = self.seal_packet(context, &sending, index, len, |place| {
+                place.copy_from_slice(&fragment[..len]);
+                true
+            });
+            done.add(sealed, len);
+        }
+        self.fragment = fragment;
+        context.counters.add(Count::FragmentsMade, done.packets);
+        sending.account(context, &done);
+    }
+
+    /// What all packets of a frame have in common, and their sequence numbers.
+    fn begin<'a>(
+        &self,
+        context: &Context<'_>,
+        pair: &'a Association,
+        packet: &IpPacket<'_>,
+        count: usize,
+    ) -> Option<Sending<'a>> {
         let Some(destination) = destination(context.tables, pair, packet.traffic_class()) else {
-            return context.counters.drop_one(DropReason::NoSocket);
+            let count = count as u64;
+            context.counters.drop_many(DropReason::NoSocket, count);
+            return None;
         };
-        let live = &pair.live;
-        let Ok(sequence) = live.take_sequence() else {
+        let Ok(sequence) = pair.live.take_sequence(count) else {
             let tell = |event| context.shared.events.push(event);
-            live.expire(pair.spi_in, Expiry::Sequence, &tell);
-            return context.counters.drop_one(DropReason::SaExhausted);
+            pair.live.expire(pair.spi_in, Expiry::Sequence, &tell);
+            let count = count as u64;
+            context.counters.drop_many(DropReason::SaExhausted, count);
+            return None;
         };
-        let inner = packet.bytes();
+        let (next_header, dont_fragment) = match packet {
+            IpPacket::V4(inner) => (protocol::IPV4, inner.dont_fragment()),
+            IpPacket::V6(_) => (protocol::IPV6, true),
+        };
+        Some(Sending {
+            pair,
+            destination,
+            sequence,
+            next_header,
+            dont_fragment,
+        })
+    }
+
+    /// Has `write` put an inner packet of `len` octets into the arena, and seals it there.
+    fn seal_packet(
+        &mut self,
+        context: &Context<'_>,
+        sending: &Sending<'_>,
+        index: usize,
+        len: usize,
+        write: impl FnOnce(&mut [u8]) -> bool,
+    ) -> bool {
+        let pair = sending.pair;
+        let seal = &pair.live.seal;
         let outer_len = match pair.transport.encapsulation {
             Encapsulation::Udp => 0,
             Encapsulation::Protocol50 => pair.overhead.outer_header_len(),
         };
-        let len = outer_len + live.seal.algorithm().sealed_len(inner.len());
-        if self.arena.place(len).is_none() {
+        let total = outer_len + seal.algorithm().sealed_len(len);
+        if self.arena.place(total).is_none() {
             self.flush(context);
         }
-        let Some(place) = self.arena.place(len) else {
-            return context.counters.drop_one(DropReason::TooBig);
+        let Some(place) = self.arena.place(total) else {
+            context.counters.drop_one(DropReason::TooBig);
+            return false;
         };
-        let start = outer_len + live.seal.algorithm().header_len();
-        let range = start..start + inner.len();
-        place[range.clone()].copy_from_slice(inner);
-        let (next_header, df) = match packet {
-            IpPacket::V4(inner) => (protocol::IPV4, inner.dont_fragment()),
-            IpPacket::V6(_) => (protocol::IPV6, true),
-        };
-        let sealed = live.seal.seal_in_place(place, range, next_header, sequence);
-        if sealed.is_err() || !write_outer(&mut place[..outer_len], len, pair, &destination, df) {
-            return context.counters.drop_one(DropReason::Seal);
+        let start = outer_len + seal.algorithm().header_len();
+        let inner = start..start + len;
+        let sequence = sending.sequence + index as u64;
+        let sealed = write(&mut place[inner.clone()])
+            && seal
+                .seal_in_place(place, inner, sending.next_header, sequence)
+                .is_ok()
+            && sending.write_outer(&mut place[..outer_len], total - outer_len);
+        if sealed {
+            self.arena.commit(total, sending.destination);
+        } else {
+            context.counters.drop_one(DropReason::Seal);
         }
-        self.arena.commit(len, destination);
-        let octets = inner.len() as u64;
-        context.counters.add(Count::PacketsOut, 1);
-        context.counters.add(Count::BytesOut, octets);
-        live.account_sent(pair.spi_in, 1, octets, context.now, |event| {
-            context.shared.events.push(event)
-        });
+        sealed
     }
 
     /// Hands what was sealed to the sockets.
@@ -337,35 +420,82 @@ fn destination(tables: &Tables, pair: &Association, inner_class: u8) -> Option<D
     })
 }
 
-/// Writes the outer IP header of protocol 50; nothing with UDP, where the kernel does.
-fn write_outer(
-    header: &mut [u8],
-    total: usize,
-    pair: &Association,
-    destination: &Destination,
-    inner_df: bool,
-) -> bool {
-    if header.is_empty() {
-        return true;
-    }
-    let payload = total - header.len();
-    let (local, remote) = (pair.transport.local, destination.to);
-    match (local, remote) {
-        (IpAddr::V4(local), SocketAddr::V4(remote)) => {
-            let mut outer = Ipv4Header::new(local, *remote.ip(), protocol::ESP);
-            outer.traffic_class = destination.tos;
-            outer.dont_fragment = outer_df(inner_df, DfPolicy::Set);
-            let place = header.first_chunk_mut();
-            place.is_some_and(|place| outer.emit(place, payload).is_ok())
+/// The packets of one frame on their way through an SA.
+struct Sending<'a> {
+    pair: &'a Association,
+    destination: Destination,
+    /// Of the first packet; the others follow.
+    sequence: u64,
+    next_header: u8,
+    /// DF of the inner packet; true for IPv6.
+    dont_fragment: bool,
+}
+
+/// How many of them were sealed.
+#[derive(Default)]
+struct Done {
+    packets: u64,
+    octets: u64,
+}
+
+impl Done {
+    fn add(&mut self, sealed: bool, len: usize) {
+        if sealed {
+            self.packets += 1;
+            self.octets += len as u64;
         }
-        (IpAddr::V6(local), SocketAddr::V6(remote)) => {
-            let mut outer = Ipv6Header::new(local, *remote.ip(), protocol::ESP);
-            outer.traffic_class = destination.tos;
-            let place = header.first_chunk_mut();
-            place.is_some_and(|place| outer.emit(place, payload).is_ok())
-        }
-        _ => false,
     }
+}
+
+impl Sending<'_> {
+    fn account(&self, context: &Context<'_>, done: &Done) {
+        context.counters.add(Count::PacketsOut, done.packets);
+        context.counters.add(Count::BytesOut, done.octets);
+        let tell = |event| context.shared.events.push(event);
+        let live = &self.pair.live;
+        live.account_sent(
+            self.pair.spi_in,
+            done.packets,
+            done.octets,
+            context.now,
+            tell,
+        );
+    }
+
+    /// Writes the outer IP header of protocol 50; nothing with UDP, where the kernel does.
+    fn write_outer(&self, header: &mut [u8], payload: usize) -> bool {
+        if header.is_empty() {
+            return true;
+        }
+        match (self.pair.transport.local, self.destination.to) {
+            (IpAddr::V4(local), SocketAddr::V4(remote)) => {
+                let mut outer = Ipv4Header::new(local, *remote.ip(), protocol::ESP);
+                outer.traffic_class = self.destination.tos;
+                outer.dont_fragment = outer_df(self.dont_fragment, DfPolicy::Set);
+                let place = header.first_chunk_mut();
+                place.is_some_and(|place| outer.emit(place, payload).is_ok())
+            }
+            (IpAddr::V6(local), SocketAddr::V6(remote)) => {
+                let mut outer = Ipv6Header::new(local, *remote.ip(), protocol::ESP);
+                outer.traffic_class = self.destination.tos;
+                let place = header.first_chunk_mut();
+                place.is_some_and(|place| outer.emit(place, payload).is_ok())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The packet, or the packets, of a frame.
+fn parse_frame(frame: &[u8]) -> Result<Splitter<'_>, DropReason> {
+    let (virtio, packet) = frame
+        .split_first_chunk::<VNET_HEADER_LEN>()
+        .ok_or(DropReason::MalformedInner)?;
+    let packet = IpPacket::new_checked(packet).map_err(|_| DropReason::MalformedInner)?;
+    Splitter::new(&VirtioNetHeader::parse(virtio), packet).map_err(|error| match error {
+        SplitError::UnknownGso => DropReason::Offload,
+        SplitError::Inconsistent => DropReason::MalformedInner,
+    })
 }
 
 /// Tells the sender the tunnel's MTU (RFC 1191, RFC 8201).
@@ -373,7 +503,6 @@ fn write_outer(
 /// The answer comes from the packet's destination: an address of the far side is the one source
 /// that a host's reverse path filter takes for a packet out of the TUN device.
 fn answer_too_big(context: &Context<'_>, packet: &IpPacket<'_>, mtu: usize, tun: &mut dyn Tun) {
-    context.counters.drop_one(DropReason::TooBig);
     let error = IcmpError::TooBig {
         mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
     };

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use gatewright_io::{
     open_esp, open_udp, path_mtu, Encapsulation, LinuxTun, Poller, Socket, SocketOptions, Tun,
@@ -23,6 +24,9 @@ use crate::worker::{Worker, FIRST_SOCKET_TOKEN, TUN_TOKEN, WAKE_TOKEN};
 const NON_ESP_MARKER: [u8; 4] = [0; 4];
 /// A NAT keepalive (RFC 3948 section 2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
+
+/// How long to wait for the packet thread to let go of closed sockets.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The user-space data plane.
 pub struct Engine {
@@ -75,7 +79,10 @@ impl Engine {
             Some(running) => {
                 self.poll_sockets(&running.poller, &sockets, first_token)?;
                 running.next_token = next_token;
-                self.shared.use_sockets(sockets)
+                self.shared.use_sockets(sockets)?;
+                // What is gone is closed when this returns, so that it can be opened again.
+                self.shared.settle(PATIENCE);
+                Ok(())
             }
             None => {
                 *running = Some(self.start(sockets, next_token)?);

@@ -42,7 +42,7 @@ impl Worker {
         let tables = shared.tables();
         Self {
             outbound: OutboundPath::new(&shared, u64::from_ne_bytes(seed)),
-            inbound: InboundPath::new(),
+            inbound: InboundPath::new(tun.offload()),
             epoch: shared.epoch(),
             shared,
             tun,

@@ -97,6 +97,12 @@ impl ReceiveBatch {
         }
     }
 
+    /// What lies in a filled slot now.  Panics when there is none of this number.
+    pub fn octets(&self, index: usize) -> &[u8] {
+        let start = index * STRIDE;
+        &self.octets[start..start + self.meta[index].len]
+    }
+
     /// All slots, for the system call to fill; report each filled one with `push_filled`.
     pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
         self.octets
