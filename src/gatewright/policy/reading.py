@@ -55,8 +55,9 @@ class Report:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant."""
-    matches = get_close_matches(word[:MAX_NAME].lower(), list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    by_lower = {one.lower(): one for one in known}
+    matches = get_close_matches(word[:MAX_NAME].lower(), list(by_lower), n=1, cutoff=0.6)
+    return by_lower[matches[0]] if matches else None
 
 
 def shown(text: str) -> str:
