@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gatewright.audit.event import Event, Kind, Severity
@@ -33,6 +33,7 @@ from gatewright.dataplane.interface import DataPlane, DataPlaneError
 from gatewright.host.guards import endpoints
 from gatewright.host.interface import Host
 from gatewright.host.names import HostError
+from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import CompiledPolicy
 
 _FAREWELL = 2.0  # seconds for peers to acknowledge that their SAs are deleted
@@ -41,10 +42,11 @@ _SYSTEM_ERRORS = (HostError, DataPlaneError, SocketError)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What is assigned now: as written, compiled, and as shown."""
+    """What is assigned now: as written, compiled for which addresses, and as shown."""
 
     assigned: Assigned
     compiled: CompiledPolicy
+    addresses: tuple[IPAddress, ...]
     shown: models.Policy
 
 
@@ -96,6 +98,30 @@ class Gateway:
                 )
                 raise
 
+    async def look_after(self) -> None:
+        """Something changed on the machine: see that the policy in force is still in force.
+
+        Guards that somebody removed are put up again, rules and routes that went are added, and a
+        policy that speaks of this machine's addresses is compiled anew.
+        """
+        async with self._one_at_a_time:
+            in_force, host = self.in_force, self.parts.host
+            if in_force is None:
+                return
+            try:
+                if not await asyncio.to_thread(host.guarded):
+                    await asyncio.to_thread(host.install_guards, in_force.compiled)
+                    text = "The guards had been removed (nft flush ruleset?) and stand again."
+                    self._note(Kind.HOST_NOTICE, text, Severity.WARNING)
+                await asyncio.to_thread(host.steer, in_force.compiled)
+                await self._follow_addresses(in_force)
+            except _SYSTEM_ERRORS as error:
+                text = f"The policy in force could not be kept up: {error}"
+                self._note(Kind.HOST_NOTICE, text, Severity.ERROR)
+            except CommandRefusedError as error:
+                text = f"The policy does not fit this machine any more: {error.problem.what}"
+                self._note(Kind.HOST_NOTICE, text, Severity.ERROR)
+
     async def unassign(self) -> models.UnassignResult:
         """Take the policy out of force: delete the SAs, then remove everything from the host."""
         async with self._one_at_a_time:
@@ -137,8 +163,7 @@ class Gateway:
     ) -> models.AssignResult:
         parts = self.parts
         try:
-            local = await asyncio.to_thread(parts.host.local_addresses)
-            addresses = [each.ip for each in local]
+            addresses = await self._addresses()
             prepared = await asyncio.to_thread(parts.prepare, text, filename, addresses)
             notices = await self._enforce(prepared)
         except _SYSTEM_ERRORS as error:
@@ -152,7 +177,7 @@ class Gateway:
             restored=restored_from is not None,
         )
         assigned = Assigned(text, filename, time)
-        self.in_force = InForce(assigned, compiled, shown)
+        self.in_force = InForce(assigned, compiled, addresses, shown)
         parts.failures.keep(connection.name for connection in compiled.connections)
         await asyncio.to_thread(parts.store.save, assigned)
         changes = sentences(former.compiled if former else None, compiled)
@@ -164,6 +189,25 @@ class Gateway:
         return models.AssignResult(
             policy=shown, changes=changes, notices=list(notices), findings=list(prepared.findings)
         )
+
+    async def _addresses(self) -> tuple[IPAddress, ...]:
+        local = await asyncio.to_thread(self.parts.host.local_addresses)
+        return tuple(each.ip for each in local)
+
+    async def _follow_addresses(self, in_force: InForce) -> None:
+        """Compile anew, and put in force what came out different."""
+        addresses = await self._addresses()
+        if set(addresses) == set(in_force.addresses):
+            return
+        text, filename = in_force.assigned.text, in_force.assigned.filename
+        prepared = await asyncio.to_thread(self.parts.prepare, text, filename, addresses)
+        if prepared.compiled == in_force.compiled:
+            self.in_force = replace(in_force, addresses=addresses)
+            return
+        await self._enforce(prepared)
+        self.in_force = replace(in_force, compiled=prepared.compiled, addresses=addresses)
+        changes = " ".join(sentences(in_force.compiled, prepared.compiled))
+        self._note(Kind.POLICY_ASSIGNED, f"The machine's addresses changed. {changes}".strip())
 
     async def _enforce(self, prepared: Prepared) -> Sequence[str]:
         """Steps 1 to 4; undoes 1 to 3 when one of them fails."""

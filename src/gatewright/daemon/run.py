@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,8 @@ from gatewright.daemon.service import GatewayService
 from gatewright.daemon.settings import Settings
 from gatewright.daemon.sockets import IkeSockets
 from gatewright.host.linux import LinuxHost
+from gatewright.host.names import HostError
+from gatewright.host.watch import Watch
 from gatewright.ike.endpoint import Endpoint
 
 
@@ -53,6 +55,8 @@ class PolicyFile:
     text: str
     filename: str
 
+
+_STATUS_KINDS = frozenset({Kind.POLICY_ASSIGNED, Kind.POLICY_REFUSED, Kind.POLICY_UNASSIGNED})
 
 Say = Callable[[Record], None]
 
@@ -83,7 +87,9 @@ class _Daemon:
         self._notifier = Notifier()
         self._store = Store(settings.state / "audit.sqlite")
         self._trail = Trail(time.time, self._store)
-        self._trail.listen(say)
+        self._trail.listen(self._tell)
+        self._say = say
+        self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._failure: DaemonError | None = None
 
@@ -97,7 +103,7 @@ class _Daemon:
             await self._begin(gateway, policy)
             await listener.open()
             self._notifier.ready()
-            with self._signs_of_life():
+            with self._signs_of_life(), self._looking_after(gateway):
                 await self._stop.wait()
             if self._failure is not None:
                 raise self._failure
@@ -130,14 +136,7 @@ class _Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        reloads: set[asyncio.Task[None]] = set()
-
-        def reload() -> None:
-            task = loop.create_task(self._reload(gateway))
-            reloads.add(task)
-            task.add_done_callback(reloads.discard)
-
-        loop.add_signal_handler(signal.SIGHUP, reload)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._begin_task(self._reload(gateway)))
 
     async def _reload(self, gateway: Gateway) -> None:
         """Read the policy file again; whatever is wrong with it leaves the policy in force."""
@@ -169,10 +168,35 @@ class _Daemon:
         finally:
             task.cancel()
 
+    @contextlib.contextmanager
+    def _looking_after(self, gateway: Gateway) -> Iterator[None]:
+        """Put back what others take away, and follow the machine's addresses."""
+        watch = Watch(asyncio.get_running_loop(), lambda: self._begin_task(gateway.look_after()))
+        try:
+            watch.open()
+        except HostError as error:
+            self._note(Kind.HOST_NOTICE, str(error), Severity.WARNING)
+        try:
+            yield
+        finally:
+            watch.close()
+
+    def _begin_task(self, work: Coroutine[None, None, None]) -> None:
+        """Run beside; the daemon keeps the task, as the event loop does not."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _keep_telling(self, interval: float) -> None:
         while True:
             self._notifier.alive()
             await asyncio.sleep(interval)
+
+    def _tell(self, record: Record) -> None:
+        if record.event.kind in _STATUS_KINDS:
+            self._notifier.status(record.event.text)
+        with contextlib.suppress(OSError):  # the console is gone; the gateway works on
+            self._say(record)
 
     def _data_plane_ended(self) -> None:
         """The service manager starts the gateway anew; until then the guards block."""
@@ -181,7 +205,7 @@ class _Daemon:
                 code="data-plane-ended",
                 what="The data plane ended of itself, so the gateway stops.",
                 why="No packet can pass without it; protected traffic is blocked.",
-                advice="Start the gateway again, and report it with the output of 'gatewright log'.",
+                advice="Start it again, and report this with the output of 'gatewright log'.",
             )
         )
         self._stop.set()

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from gatewright.control.service import CommandRefusedError
 from gatewright.daemon.persistence import AssignedStore
+from gatewright.host.steering import LocalAddress
 from tests.support.policies import entry, policy
 from tests.unit.daemon.doubles import OURS, Bench, ike_snapshot
 
@@ -175,5 +177,38 @@ def test_missing_forwarding_is_said(run: Run) -> None:
         result = await bench.gateway.assign("one", "/p.yaml")
         assert result.notices == ["IPv4 forwarding is off."]
         assert bench.texts()[-1] == "IPv4 forwarding is off."
+
+    run(body)
+
+
+def test_guards_that_somebody_removed_stand_again(run: Run) -> None:
+    async def body(bench: Bench) -> None:
+        await bench.gateway.look_after()
+        assert bench.host.calls == []
+        await bench.gateway.assign("one", "/p.yaml")
+        bench.host.ruleset = ""
+        await bench.gateway.look_after()
+        assert bench.host.guarded()
+        assert "stand again" in bench.texts()[-1]
+        assert bench.endpoint.calls == [("connections", ("branch",))]
+
+    run(body)
+
+
+def test_a_policy_follows_the_addresses_of_the_machine(run: Run) -> None:
+    async def body(bench: Bench) -> None:
+        await bench.gateway.assign("one", "/p.yaml")
+        bench.policies["one"] = TWO  # what it compiles to with the new address
+        await bench.gateway.look_after()
+        assert bench.plane.policies == ONE.spd
+        bench.host.addresses.append(LocalAddress(ip_address("192.0.2.1"), "lan"))
+        await bench.gateway.look_after()
+        assert bench.plane.policies == TWO.spd
+        assert 'addresses changed. Tunnel "depot" was added.' in bench.texts()[-1]
+        del bench.policies["one"]
+        bench.host.addresses.pop()
+        await bench.gateway.look_after()
+        assert bench.plane.policies == TWO.spd
+        assert "does not fit this machine any more" in bench.texts()[-1]
 
     run(body)
