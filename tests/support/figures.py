@@ -12,11 +12,13 @@ from gatewright.crypto.ciphers import MessageCipher, message_cipher
 from gatewright.iana.algorithms import CIPHER_BY_NAME, INTEGRITY_BY_NAME
 from gatewright.iana.ikev2 import ExchangeType, NotifyType, PayloadType
 from gatewright.ike.outputs import KeysDerived
+from gatewright.wire.codec import Malformed
 from gatewright.wire.isakmp import NO_SPI
 from gatewright.wire.v2.message import Message, Payload, parse_chain
 from gatewright.wire.v2.payloads.delete import DeletePayload
 from gatewright.wire.v2.payloads.encrypted import EncryptedPayload
 from gatewright.wire.v2.payloads.notify import NotifyPayload
+from gatewright.wire.v2.payloads.unknown import UnknownPayload
 from tests.support.sim import Network, Packet
 
 _SHOWN = {
@@ -55,6 +57,13 @@ def _name(payload: Payload) -> str:
     if known_type is None:
         return f"unknown({payload.payload_type})"
     return _SHOWN.get(known_type, known_type.name)
+
+
+def _parsed(first: int, inside: bytes) -> tuple[Payload, ...]:
+    try:
+        return parse_chain(first, inside)
+    except Malformed:
+        return (UnknownPayload(first, inside),)
 
 
 class Figure:
@@ -96,7 +105,7 @@ class Figure:
             pair = ciphers[message.header.spi_i + message.header.spi_r]
             prefix = packet.payload[: len(packet.payload) - len(last.octets)]
             inside = pair[0 if message.from_initiator else 1].open(prefix, last.octets)
-            payloads = parse_chain(last.first, inside)
+            payloads = _parsed(last.first, inside)
         exchange = ExchangeType.find(message.header.exchange)
         return Line(
             self._host(packet.source.ip.packed),

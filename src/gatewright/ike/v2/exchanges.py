@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gatewright.crypto.ciphers import IntegrityFailure
-from gatewright.iana.ikev2 import ExchangeType
+from gatewright.iana.ikev2 import ExchangeType, NotifyType
 from gatewright.ike.machine import Datagram
 from gatewright.ike.outputs import MessageDropped, Transmit
 from gatewright.ike.v2.errors import (
@@ -24,11 +24,12 @@ from gatewright.ike.v2.errors import (
     ExchangeError,
     InvalidKePayload,
     MalformedMessage,
+    PeerRefused,
     TemporaryFailure,
     notify_for,
 )
 from gatewright.ike.v2.keyring import Opened, sealed_payload
-from gatewright.ike.v2.rules import Shape, check, request_shape
+from gatewright.ike.v2.rules import Shape, check, first_error, request_shape
 from gatewright.ike.v2.sa import IkeSa, Timer
 from gatewright.ike.v2.states import Event, State
 from gatewright.ike.v2.tasks import auth, child_create, informational, init, rekey_child, rekey_ike
@@ -210,15 +211,22 @@ class Exchanges:
             self._receive_init_response(task, message, datagram, now)
         elif (opened := self._open(message, datagram, now)) is not None:
             self._close_request()
-            try:
-                payloads = _parse(opened)
-                check(task.response_shape(payloads), payloads)
-                following = task.process(self._sa, Inbound(datagram, header, payloads), now)
-            except ExchangeError as error:
-                self._fail(task, error, now)
-            else:
-                if following is not None:
-                    self.begin(following, now)
+            self._process(task, opened, Inbound(datagram, header, ()), now)
+
+    def _process(self, task: Task, opened: Opened, empty: Inbound, now: float) -> None:
+        """Have a task take its authentic response; ``empty`` lacks the payloads."""
+        try:
+            payloads = _parse(opened)
+            check(task.response_shape(payloads), payloads)
+            following = task.process(self._sa, replace(empty, payloads=payloads), now)
+        except ExchangeError as error:
+            self._fail(task, error, now)
+            return
+        refusal = first_error(payloads)
+        if refusal is not None and refusal.type == NotifyType.INVALID_SYNTAX:
+            self._sa.end("the peer calls our message malformed")
+        elif following is not None:
+            self.begin(following, now)
 
     def _receive_init_response(
         self, task: Task, message: Message, datagram: Datagram, now: float
@@ -238,7 +246,9 @@ class Exchanges:
     def _fail(self, task: Task, error: ExchangeError, now: float) -> None:
         sa = self._sa
         task.failed(sa, error, now)
-        if error.fatal and sa.state in (State.ESTABLISHED, State.REPLACED):
+        if isinstance(error, PeerRefused) and error.received.type == NotifyType.INVALID_SYNTAX:
+            sa.end(error.explanation)  # fatal on both sides (RFC 7296 section 2.21.3)
+        elif error.fatal and sa.state in (State.ESTABLISHED, State.REPLACED):
             sa.agenda.add_first(DeleteIke(error.explanation))
 
     # --- requests of the peer ----------------------------------------------------------------
