@@ -95,9 +95,8 @@ class Peer:
         association = self._association(
             self.sa.spi_in, self.sa.keys_in, transport.remote, transport.local
         )
-        return association.encrypt(
-            inner, seq_num=sequence & 0xFFFFFFFF, esn_en=self.sa.esn, esn=sequence >> 32
-        )
+        association.seq_num = sequence & 0xFFFFFFFF  # as an argument, 0 would count as none
+        return association.encrypt(inner, esn_en=self.sa.esn, esn=sequence >> 32)
 
     def seal_dummy(self, octets: bytes, sequence: int) -> Packet:
         """Traffic flow confidentiality: a packet that says nothing (RFC 4303 section 2.6)."""
