@@ -166,7 +166,9 @@ def test_large_datagrams_are_fragmented_before_esp(
     pair.connect(sa)
     before = pair.a.engine.counters()["fragments_made"]
     assert ping(pair.world.host_a, pair.world.ipv4.b.host, 2, payload=4000).all_answered
-    assert ping(pair.world.host_a, pair.world.ipv6.b.host, 2, payload=4000).answered >= 1
+    # In IPv6 only hosts fragment: each side's first answer is "too big", the third ping has both.
+    pings = ping(pair.world.host_a, pair.world.ipv6.b.host, 3, timeout=1, payload=4000)
+    assert pings.times[-1] is not None
     assert pair.a.engine.counters()["fragments_made"] > before
     pair.disconnect(sa)
 
@@ -246,7 +248,7 @@ def test_refusals_say_what_to_do(own_pair: Pair) -> None:
     namespace, address = own_pair.world.gateway_a, own_pair.world.ipv4.a.external
     with pytest.raises(DataPlaneError, match=r"another program has the port.*ss -ulpn"):
         namespace.call(lambda: second.open([ip_address(address)]))
-    namespace.ip("link add gwother type dummy")
+    namespace.ip("link add gwother type veth peer name gwother2")
     with pytest.raises(DataPlaneError, match="no TUN device of ours"):
         namespace.call(lambda: second.open([]))
     assert own_pair.a.engine.state().features["workers"] == "1"

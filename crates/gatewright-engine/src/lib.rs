@@ -24,6 +24,7 @@ mod event;
 mod inbound;
 mod outbound;
 mod path;
+mod rate;
 mod runtime;
 mod settings;
 mod waiting;

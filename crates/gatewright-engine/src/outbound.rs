@@ -34,6 +34,7 @@ use crate::association::{self, Association};
 use crate::control::{Shared, Tables};
 use crate::counters::{Count, Counters, DropReason};
 use crate::event::{Event, Expiry};
+use crate::rate::RateLimit;
 use crate::waiting::Waiting;
 
 /// Frames read in one go, so that the other direction gets its turn.
@@ -42,6 +43,10 @@ const BUDGET: usize = 64;
 const FRAME_LEN: usize = VNET_HEADER_LEN + 65_535;
 /// Flows whose pair is remembered.
 const CACHED_FLOWS: usize = 4096;
+
+/// "Too big" answers (RFC 4443 section 2.4 (f) wants a limit).
+const ANSWERS_PER_SECOND: u64 = 1000;
+const ANSWERS_AT_ONCE: u64 = 200;
 
 /// What a stage reads beside its own state.
 pub(crate) struct Context<'a> {
@@ -61,6 +66,7 @@ pub(crate) struct OutboundPath {
     /// A packet that is to be fragmented, and one fragment of it.
     scratch: Box<[u8]>,
     fragment: Box<[u8]>,
+    answers: RateLimit,
 }
 
 /// What happens to a packet.
@@ -84,6 +90,7 @@ impl OutboundPath {
             arena: Arena::new(),
             scratch: vec![0; FRAME_LEN].into_boxed_slice(),
             fragment: vec![0; FRAME_LEN].into_boxed_slice(),
+            answers: RateLimit::new(ANSWERS_PER_SECOND, ANSWERS_AT_ONCE),
         }
     }
 
@@ -189,7 +196,9 @@ impl OutboundPath {
         } else if packet.dont_fragment() {
             let count = segments.count() as u64;
             context.counters.drop_many(DropReason::TooBig, count);
-            answer_too_big(context, packet, mtu, tun);
+            if self.answers.allow(context.now) {
+                answer_too_big(context, packet, mtu, tun);
+            }
         } else {
             for index in 0..segments.count() {
                 self.send_fragments(context, pair, segments, index, mtu);

@@ -136,7 +136,7 @@ impl Engine {
         let keeper = tun.keeper();
         let tun_offload = tun.offload().describe();
         Ok(Running {
-            thread: self.spawn(tun, Arc::clone(&poller))?,
+            thread: self.spawn(Box::new(tun), Arc::clone(&poller))?,
             poller,
             tun: keeper,
             tun_offload,
@@ -159,11 +159,11 @@ impl Engine {
         Ok(())
     }
 
-    fn spawn(&self, tun: LinuxTun, poller: Arc<Poller>) -> Result<JoinHandle<()>, EngineError> {
+    fn spawn(&self, tun: Box<dyn Tun>, poller: Arc<Poller>) -> Result<JoinHandle<()>, EngineError> {
         let shared = Arc::clone(&self.shared);
         let defect = Arc::clone(&self.defect);
         let run = move || {
-            let mut worker = Worker::new(Arc::clone(&shared), Box::new(tun));
+            let mut worker = Worker::new(Arc::clone(&shared), tun);
             let message = match catch_unwind(AssertUnwindSafe(|| worker.run(&poller))) {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => format!("waiting for packets: {error}"),
@@ -355,3 +355,6 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
