@@ -8,6 +8,7 @@ the peer deletes it or its time is over.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from gatewright.ike.outputs import (
     ActivateChildSa,
@@ -17,7 +18,7 @@ from gatewright.ike.outputs import (
     InstallChildSa,
 )
 from gatewright.ike.v1 import lifetimes
-from gatewright.ike.v1.children import ChildState, QuickModeSa
+from gatewright.ike.v1.children import ChildState, ChildTable, QuickModeSa
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.tasks import delete
 from gatewright.ike.v1.tasks.informational import Informational
@@ -25,12 +26,23 @@ from gatewright.ike.v1.tasks.quick_mode import Made
 from gatewright.ike.v1.terms import Terms
 
 
+class Tables(Protocol):
+    """All pairs with the peer, also those that other main mode SAs with it keep."""
+
+    def tables(self) -> list[ChildTable]: ...
+
+    def look_at_keeper_of(self, table: ChildTable) -> None:
+        """A pair in this table has been changed."""
+        ...
+
+
 class Keeper:
     """The pairs in ``core.children`` and what becomes of them."""
 
-    def __init__(self, core: Core, informational: Informational) -> None:
+    def __init__(self, core: Core, informational: Informational, with_peer: Tables) -> None:
         self._core = core
         self._informational = informational
+        self._with_peer = with_peer
 
     def install(
         self, made: Made, terms: Terms, began: float, now: float, *, initiated: bool
@@ -125,17 +137,23 @@ class Keeper:
             cleans_up = loser.initiated if _collided(older, pair) else pair.initiated
             if cleans_up:
                 loser.remove_at = now + self._core.context.timing.rekey_overlap
+                self._with_peer.look_at_keeper_of(self._table_of(loser))
 
     def _older(self, pair: QuickModeSa) -> list[QuickModeSa]:
         """Pairs in use for the same traffic, oldest first."""
         return [
             other
-            for other in self._core.children
+            for table in self._with_peer.tables()
+            for other in table
             if other is not pair
             and other.state in (ChildState.INSTALLED, ChildState.REKEYING)
             and other.sa.policy_id == pair.sa.policy_id
             and other.selectors == pair.selectors
         ]
+
+    def _table_of(self, pair: QuickModeSa) -> ChildTable:
+        tables = self._with_peer.tables()
+        return next(table for table in tables if table.get(pair.sa.spi_in) is pair)
 
     def _closed(self, pair: QuickModeSa, reason: str) -> None:
         sa = pair.sa

@@ -49,10 +49,10 @@ class QuickModes:
         on_their_way = sum(quick.made is None for quick in self._running())
         return bool(limit) and self._made + on_their_way >= limit
 
-    def under_way(self, policy_id: int) -> bool:
-        """Whether one of ours for this child runs."""
+    def under_way(self, terms: Terms) -> bool:
+        """Whether one of ours for this traffic runs."""
         return any(
-            quick.terms is not None and quick.terms.child.policy_id == policy_id
+            quick.terms is not None and quick.terms.same_traffic(terms)
             for quick in self._running()
             if quick.message_id in self._ours
         )

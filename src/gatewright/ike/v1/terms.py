@@ -24,6 +24,10 @@ class Terms:
     remote: TrafficSelector
     replaces: int | None = None
 
+    def same_traffic(self, other: Terms) -> bool:
+        mine = (self.child.policy_id, self.local, self.remote)
+        return mine == (other.child.policy_id, other.local, other.remote)
+
 
 def of_child(
     child: Child,
