@@ -36,6 +36,7 @@ LocalAddresses = Annotated[
         "one is an endpoint in the policy.",
     ),
 ]
+Resolve = Annotated[bool, typer.Option("--resolve", help="Look up DNS names of the policy.")]
 PolicyPath = Annotated[Path, typer.Argument(metavar="POLICY", help="The policy file.")]
 Tunnel = Annotated[str, typer.Argument(metavar="TUNNEL", help="The tunnel's name in the policy.")]
 Wait = Annotated[

@@ -14,6 +14,7 @@ from gatewright.host.names import HostError, HostNames
 from gatewright.host.netlink import local_addresses
 from gatewright.ipsec.selectors import IPAddress, TrafficSelector
 from gatewright.policy import findings as policy_findings
+from gatewright.policy.addresses import Resolver
 from gatewright.policy.checks.run import check_policy
 from gatewright.policy.checks.view import SecretKnowledge
 from gatewright.policy.compile import compile_policy
@@ -106,14 +107,16 @@ def check(
     filename: str,
     *,
     addresses: Sequence[IPAddress] = (),
+    resolve: Resolver | None = None,
     secrets: SecretKnowledge | None = None,
 ) -> CheckResult:
     """Everything worth saying about a policy's text.
 
-    ``addresses`` are the gateway's own, empty when they are not known here.
+    ``addresses`` are the gateway's own, empty when they are not known here; ``resolve`` looks DNS
+    names up, None when they are not to be.
     """
     try:
-        found = check_policy(load_policy(text, filename), addresses, None, secrets)
+        found = check_policy(load_policy(text, filename), addresses, resolve, secrets)
     except PolicyError as error:
         found = error.findings
     counts = {one: sum(f.severity is one for f in found) for one in Severity}
@@ -132,11 +135,17 @@ def expanded(text: str, filename: str) -> str:
     return write_long_form(expand(_load(text, filename)))
 
 
-def shown(text: str, filename: str, addresses: Sequence[IPAddress] = ()) -> ShownPolicy:
+def shown(
+    text: str,
+    filename: str,
+    *,
+    addresses: Sequence[IPAddress] = (),
+    resolve: Resolver | None = None,
+) -> ShownPolicy:
     """What a policy compiles to.  Raises ``PolicyRefusedError``."""
     policy = _load(text, filename)
     try:
-        return _shown(compile_policy(policy, addresses))
+        return _shown(compile_policy(policy, addresses, resolve))
     except PolicyError as error:
         raise _refused(error) from None
 

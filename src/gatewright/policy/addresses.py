@@ -127,7 +127,7 @@ def _unresolved(name: str, place: Place, why: str) -> PolicyError:
                 place,
                 f"the DNS name {name} has no address yet",
                 why,
-                "write the address, or check the name with `getent hosts`",
+                "write the address, or look the name up with `--resolve`",
             )
         ]
     )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewright.cli.exits import Exit
-from gatewright.cli.options import Json, LocalAddresses, PolicyPath, addresses
+from gatewright.cli.options import Json, LocalAddresses, PolicyPath, Resolve, addresses
 from gatewright.cli.output import console, print_finding, print_json
-from gatewright.cli.policy_file import read_policy
+from gatewright.cli.policy_file import read_policy, resolver
 from gatewright.cli.words import many
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def check(
     policy: PolicyPath,
     secrets: Secrets = None,
     local: LocalAddresses = None,
+    resolve: Resolve = False,
     as_json: Json = False,
 ) -> None:
     """Check a policy: every mistake with its line, the reason, and what to write instead.
@@ -43,7 +44,13 @@ def check(
 
     text, _ = read_policy(policy, as_json=as_json)
     own = policies.gateway_addresses(text, str(policy), addresses(local))
-    result = policies.check(text, str(policy), addresses=own, secrets=_knowledge(secrets))
+    result = policies.check(
+        text,
+        str(policy),
+        addresses=own,
+        resolve=resolver(wanted=resolve),
+        secrets=_knowledge(secrets),
+    )
     if as_json:
         print_json(result.model_dump_json(indent=2))
     else:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewright.cli.exits import Exit
-from gatewright.cli.options import Json, LocalAddresses, PolicyPath, addresses
+from gatewright.cli.options import Json, LocalAddresses, PolicyPath, Resolve, addresses
 from gatewright.cli.output import console, fail, print_json
-from gatewright.cli.policy_file import read_policy
+from gatewright.cli.policy_file import read_policy, resolver
 from gatewright.cli.words import duration
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def show(
         bool, typer.Option("--spd", help="Print the security policy database, in its order.")
     ] = False,
     local: LocalAddresses = None,
+    resolve: Resolve = False,
     as_json: Json = False,
 ) -> None:
     """Show what a policy stands for: its tunnels, its long form, or the database it compiles to."""
@@ -38,7 +39,7 @@ def show(
             typer.echo(policies.expanded(text, str(policy)), nl=False)
             return
         own = policies.gateway_addresses(text, str(policy), addresses(local))
-        result = policies.shown(text, str(policy), own)
+        result = policies.shown(text, str(policy), addresses=own, resolve=resolver(wanted=resolve))
     except policies.PolicyRefusedError as refused:
         fail(refused.problem, Exit.POLICY, as_json=as_json)
     if as_json:

@@ -137,6 +137,9 @@ def _judge(first: _Entry, second: _Entry) -> Finding | None:
             "the more specific filter wins, so that these packets go over the Internet as they are",
             "remove the rule, or block them, unless that is what is wanted",
         )
+    if first.entry.action is Action.DISCARD:
+        # Blocked out of something wider or crossing it: that is what block rules are for.
+        return None
     if _covers(second.entry, first.entry):
         return _nested(first, second, packets)
     return warning(

@@ -40,9 +40,6 @@ CHECKS: tuple[Callable[[View], Iterable[Finding]], ...] = (
     unused.check,
 )
 
-# What only the gateway itself can know is no mistake where the policy is merely looked at.
-_ONLY_ON_THE_GATEWAY = frozenset({"me-unknown", "unresolved-name"})
-
 
 def check_policy(
     policy: Policy,
@@ -64,7 +61,11 @@ def check_policy(
 
 
 def _as_far_as_known(finding: Finding, surroundings: Surroundings) -> Finding:
-    known = bool(surroundings.local_addresses) and surroundings.resolve is not None
-    if finding.code in _ONLY_ON_THE_GATEWAY and not known:
-        return replace(finding, severity=Severity.NOTE)
-    return finding
+    """What only the gateway can know is no mistake where the policy is merely looked at."""
+    known = {
+        "me-unknown": bool(surroundings.local_addresses),
+        "unresolved-name": surroundings.resolve is not None,
+    }
+    if known.get(finding.code, True):
+        return finding
+    return replace(finding, severity=Severity.NOTE)

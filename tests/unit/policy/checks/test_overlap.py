@@ -74,8 +74,9 @@ def test_a_wider_permit_rule_leaves_the_tunnel_alone() -> None:
     assert codes(found(SHORT + rule("permit", "192.168.10.0/24", "any"))) == {"nested-filters"}
 
 
-def test_blocking_a_part_of_the_protected_traffic_is_a_note() -> None:
-    assert codes(found(SHORT + rule("block", "192.168.10.7", "10.20.0.0/24"))) == {"nested-filters"}
+@pytest.mark.parametrize("source", ["192.168.10.7", "192.168.0.0/16"])
+def test_blocking_some_of_the_protected_traffic_is_in_order(source: str) -> None:
+    assert found(SHORT + rule("block", source, "10.20.0.7")) == ()
 
 
 def test_rules_of_different_protocols_do_not_meet() -> None:
