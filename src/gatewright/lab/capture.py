@@ -73,6 +73,7 @@ class Capture:
         self._unprotected_only = unprotected_only
         self._stopping, self._stop_signal = socket.socketpair()
         self._seen = threading.Condition()
+        self._stopped = False
 
     def start(self) -> None:
         self._socket = self._namespace.call(self._open)
@@ -84,7 +85,10 @@ class Capture:
         self._thread.start()
 
     def stop(self) -> Tally:
-        """Take what has arrived so far, then end."""
+        """Take what has arrived so far, then end.  Again: what was counted."""
+        if self._stopped:
+            return self.tally
+        self._stopped = True
         self._stop_signal.send(b"x")
         self._thread.join()
         statistics = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)

@@ -125,17 +125,46 @@ def _classify_udp(packet: IpPacket) -> Kind:
     return Kind.ISAKMP if data[:4] == bytes(4) else Kind.UDP_ESP
 
 
+def contains_header(frame: bytes, protected: Sequence[IPNetwork]) -> bool:
+    """Whether two adjacent addresses of different protected networks stand anywhere in a frame.
+
+    Networks whose prefix ends on an octet; 48 bits or more have to agree, so that ciphertext does
+    so by chance once in millions of millions of frames.
+    """
+    for one in protected:
+        for other in protected:
+            if one is other or one.version != other.version:
+                continue
+            prefix, next_prefix = _prefix(one), _prefix(other)
+            begin = frame.find(prefix)
+            while begin >= 0:
+                if frame.startswith(next_prefix, begin + one.max_prefixlen // 8):
+                    return True
+                begin = frame.find(prefix, begin + 1)
+    return False
+
+
+def _prefix(network: IPNetwork) -> bytes:
+    return network.network_address.packed[: network.prefixlen // 8]
+
+
 @dataclass(slots=True)
 class Tally:
-    """Counts of a capture.  ``lost``: frames that the kernel could not hand over."""
+    """Counts of a capture.  ``lost``: frames that the kernel could not hand over.
+
+    ``readable``: frames of any kind that contain an IP header between the protected networks, as
+    it stands: clear, or wrapped up without being encrypted.
+    """
 
     counts: Counter[Kind] = field(default_factory=Counter)
     clear: list[str] = field(default_factory=list)
     lost: int = 0
+    readable: int = 0
 
     def add(self, frame: bytes, protected: Sequence[IPNetwork]) -> None:
         kind = classify(frame, protected)
         self.counts[kind] += 1
+        self.readable += contains_header(frame, protected)
         packet = parse_frame(frame)
         if kind is Kind.CLEAR and packet is not None and len(self.clear) < 20:
             self.clear.append(
@@ -149,8 +178,17 @@ class Tally:
 
     @property
     def sealed(self) -> bool:
-        """Whether nothing went in clear and nothing was missed."""
-        return self.counts[Kind.CLEAR] == 0 and self.lost == 0
+        """Whether nothing could be read on the way and nothing was missed."""
+        return self.counts[Kind.CLEAR] == 0 and self.readable == 0 and self.lost == 0
+
+    @property
+    def complaint(self) -> str:
+        """Why it is not sealed, for people."""
+        if self.clear:
+            return f"{self.counts[Kind.CLEAR]} packets in clear: {'; '.join(self.clear)}"
+        if self.readable:
+            return f"{self.readable} packets whose content can be read, though in ESP or ISAKMP"
+        return f"{self.lost} frames that the capture missed" if self.lost else ""
 
 
 def tally(frames: Iterable[bytes], protected: Sequence[IPNetwork]) -> Tally:

@@ -85,5 +85,17 @@ def test_a_tally_is_sealed_only_without_clear_and_without_loss() -> None:
     leaking = tally([frame(NET_A_TO_B / ICMP())], PROTECTED)
     assert not leaking.sealed
     assert leaking.clear == ["192.168.10.2 to 10.20.0.2, protocol 1"]
+    assert "1 packets in clear" in leaking.complaint
     sealed.lost = 1
     assert not sealed.sealed
+
+
+def test_a_packet_that_was_wrapped_up_but_not_encrypted_is_found() -> None:
+    inner = bytes(NET_A_TO_B / ICMP())
+    bare = tally([frame(GATEWAYS / ESP(spi=1, seq=1, data=inner))], PROTECTED)
+    assert bare.counts[Kind.ESP] == 1
+    assert not bare.sealed
+    assert "can be read" in bare.complaint
+    v6 = bytes(IPv6(src="2001:db8:a::2", dst="2001:db8:b::2") / ICMPv6EchoRequest())
+    udp = GATEWAYS / UDP(sport=4500, dport=4500) / Raw(b"\1" * 16 + v6)
+    assert not tally([frame(udp)], (*PROTECTED, ip_network("2001:db8:b::/64"))).sealed
