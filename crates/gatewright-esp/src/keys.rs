@@ -44,6 +44,15 @@ impl fmt::Debug for EspKeys {
     }
 }
 
+/// SPIs 0 to 255 are reserved (RFC 4303 section 2.1).
+pub(crate) const fn check_spi(spi: u32) -> Result<(), KeyError> {
+    if spi < 256 {
+        Err(KeyError::ReservedSpi)
+    } else {
+        Ok(())
+    }
+}
+
 /// Why keys were not taken for an algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {

@@ -3,14 +3,25 @@
 use core::fmt;
 use core::ops::Range;
 
+use gatewright_packet::IpPacket;
+
 use crate::algorithm::Algorithm;
-use crate::keys::{EspKeys, KeyError};
+use crate::auth::Authenticator;
+use crate::cipher::{additional_data, nonce, CipherKey};
+use crate::keys::{check_spi, EspKeys, KeyError};
+use crate::overhead::{ESP_HEADER_LEN, ESP_TRAILER_LEN};
+
+const NEXT_HEADER_IPV4: u8 = 4;
+const NEXT_HEADER_IPV6: u8 = 41;
+const NEXT_HEADER_NONE: u8 = 59;
 
 /// The inbound half of an SA: keys scheduled once, shared by all workers.
 pub struct OpenContext {
     algorithm: Algorithm,
     spi: u32,
     esn: bool,
+    cipher: CipherKey,
+    authenticator: Option<Authenticator>,
 }
 
 /// The IP version of an inner packet.
@@ -91,11 +102,17 @@ impl OpenContext {
         spi: u32,
         esn: bool,
     ) -> Result<Self, KeyError> {
-        let _ = keys;
+        check_spi(spi)?;
+        let authenticator = match algorithm.integrity() {
+            Some(integrity) => Some(Authenticator::new(integrity, keys.integrity())?),
+            None => None,
+        };
         Ok(Self {
             algorithm,
             spi,
             esn,
+            cipher: CipherKey::new(algorithm.cipher(), keys.encryption())?,
+            authenticator,
         })
     }
 
@@ -130,7 +147,108 @@ impl OpenContext {
         esp: Range<usize>,
         seq_hi: u32,
     ) -> Result<Opened, OpenError> {
-        let _ = (buf, esp, seq_hi);
-        Err(OpenError::Authentication)
+        let start = esp.start;
+        let packet = buf.get_mut(esp).ok_or(OpenError::Range)?;
+        let header_len = self.algorithm.header_len();
+        let icv_len = self.algorithm.icv_len();
+        if packet.len() < header_len + ESP_TRAILER_LEN + icv_len {
+            return Err(OpenError::Truncated);
+        }
+        let body_end = packet.len() - icv_len;
+        if (body_end - header_len) % self.block() != 0 {
+            return Err(OpenError::Misaligned);
+        }
+        let seq = self.sequence(packet, seq_hi)?;
+        match &self.authenticator {
+            None => self.open_aead(packet, header_len, seq)?,
+            Some(authenticator) => {
+                let (covered, icv) = packet.split_at_mut(body_end);
+                // With ESN the high half is authenticated and not sent (RFC 4303 section 2.2.1).
+                if !authenticator.verify(covered, self.esn.then_some(seq_hi), icv) {
+                    return Err(OpenError::Authentication);
+                }
+                self.decrypt(covered, header_len)?;
+            }
+        }
+        let body = packet.get(header_len..body_end).unwrap_or_default();
+        let payload = parse_body(body, start + header_len)?;
+        Ok(Opened { seq, payload })
     }
+
+    /// What the encrypted part is a multiple of.  An AEAD and the null cipher need no boundary to
+    /// be opened; a sender that keeps none is no threat.
+    fn block(&self) -> usize {
+        match self.cipher {
+            CipherKey::Cbc(_) => self.algorithm.cipher().block_len(),
+            CipherKey::Aead(..) | CipherKey::Null => 1,
+        }
+    }
+
+    fn sequence(&self, packet: &[u8], seq_hi: u32) -> Result<u64, OpenError> {
+        let word = |at: usize| {
+            let octets = packet.get(at..).and_then(<[u8]>::first_chunk);
+            octets
+                .map(|b| u32::from_be_bytes(*b))
+                .ok_or(OpenError::Truncated)
+        };
+        if word(0)? != self.spi {
+            return Err(OpenError::WrongSpi);
+        }
+        let high = if self.esn { u64::from(seq_hi) } else { 0 };
+        Ok(high << 32 | u64::from(word(4)?))
+    }
+
+    fn open_aead(&self, packet: &mut [u8], header_len: usize, seq: u64) -> Result<(), OpenError> {
+        let CipherKey::Aead(key, salt) = &self.cipher else {
+            return Err(OpenError::Authentication);
+        };
+        let (header, sealed) = packet.split_at_mut(header_len);
+        let iv = header.get(ESP_HEADER_LEN..).unwrap_or_default();
+        let nonce = nonce(*salt, iv).map_err(|_| OpenError::Authentication)?;
+        key.open_in_place(nonce, additional_data(self.spi, seq, self.esn), sealed)
+            .map(|_| ())
+            .map_err(|_| OpenError::Authentication)
+    }
+
+    fn decrypt(&self, covered: &mut [u8], header_len: usize) -> Result<(), OpenError> {
+        let CipherKey::Cbc(key) = &self.cipher else {
+            return Ok(());
+        };
+        let (header, body) = covered.split_at_mut(header_len);
+        let iv = header.get(ESP_HEADER_LEN..).unwrap_or_default();
+        key.decrypt(iv, body).map_err(|_| OpenError::Misaligned)
+    }
+}
+
+/// Takes payload, padding and trailer apart; `offset` is where the body lies in the buffer.
+fn parse_body(body: &[u8], offset: usize) -> Result<Payload, OpenError> {
+    let (rest, trailer) = body
+        .split_last_chunk::<ESP_TRAILER_LEN>()
+        .ok_or(OpenError::Truncated)?;
+    let [padding_len, next_header] = *trailer;
+    let payload_len = rest.len().checked_sub(usize::from(padding_len));
+    let payload_len = payload_len.ok_or(OpenError::Padding)?;
+    let (payload, padding) = rest.split_at(payload_len);
+    let counts_up = |(index, octet): (usize, &u8)| usize::from(*octet) == index + 1;
+    if !padding.iter().enumerate().all(counts_up) {
+        return Err(OpenError::Padding);
+    }
+    let version = match next_header {
+        NEXT_HEADER_IPV4 => InnerVersion::V4,
+        NEXT_HEADER_IPV6 => InnerVersion::V6,
+        NEXT_HEADER_NONE => return Ok(Payload::Dummy),
+        other => return Err(OpenError::NextHeader(other)),
+    };
+    let inner = IpPacket::new_checked(payload).map_err(|_| OpenError::InnerHeader)?;
+    let fits = matches!(
+        (&inner, version),
+        (IpPacket::V4(_), InnerVersion::V4) | (IpPacket::V6(_), InnerVersion::V6)
+    );
+    if !fits {
+        return Err(OpenError::InnerHeader);
+    }
+    Ok(Payload::Packet(
+        version,
+        offset..offset + inner.bytes().len(),
+    ))
 }

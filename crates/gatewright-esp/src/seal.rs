@@ -3,14 +3,37 @@
 use core::fmt;
 use core::ops::Range;
 
+use aes::Aes128;
+use cbc::cipher::{Array, BlockCipherEncrypt, KeyInit};
+
 use crate::algorithm::Algorithm;
-use crate::keys::{EspKeys, KeyError};
+use crate::auth::Authenticator;
+use crate::cipher::{additional_data, nonce, CipherKey};
+use crate::keys::{check_spi, EspKeys, KeyError};
+use crate::overhead::{ESP_HEADER_LEN, ESP_TRAILER_LEN};
 
 /// The outbound half of an SA: keys scheduled once, shared by all workers.
 pub struct SealContext {
     algorithm: Algorithm,
     spi: u32,
     esn: bool,
+    cipher: CipherKey,
+    authenticator: Option<Authenticator>,
+    ivs: IvSource,
+}
+
+/// Unpredictable IVs for CBC: the sequence number, encrypted under a key of its own
+/// (NIST SP 800-38A appendix C, first method).
+struct IvSource(Aes128);
+
+impl IvSource {
+    fn fill(&self, seq: u64, iv: &mut [u8]) {
+        let mut block = Array::from(u128::from(seq).to_be_bytes());
+        self.0.encrypt_block(&mut block);
+        for (to, from) in iv.iter_mut().zip(block) {
+            *to = from;
+        }
+    }
 }
 
 /// Why a packet was not sealed.  None of these can be caused by a peer.
@@ -58,11 +81,18 @@ impl SealContext {
         esn: bool,
         iv_seed: &[u8; 16],
     ) -> Result<Self, KeyError> {
-        let _ = (keys, iv_seed);
+        check_spi(spi)?;
+        let authenticator = match algorithm.integrity() {
+            Some(integrity) => Some(Authenticator::new(integrity, keys.integrity())?),
+            None => None,
+        };
         Ok(Self {
             algorithm,
             spi,
             esn,
+            cipher: CipherKey::new(algorithm.cipher(), keys.encryption())?,
+            authenticator,
+            ivs: IvSource(Aes128::new(&Array::from(*iv_seed))),
         })
     }
 
@@ -100,9 +130,92 @@ impl SealContext {
         next_header: u8,
         seq: u64,
     ) -> Result<Range<usize>, SealError> {
-        let _ = (buf, next_header, seq);
-        let start = inner.start.checked_sub(self.algorithm.header_len());
+        if seq == 0 || (!self.esn && seq > u64::from(u32::MAX)) {
+            return Err(SealError::Sequence);
+        }
+        if inner.start > inner.end || inner.end > buf.len() {
+            return Err(SealError::Range);
+        }
+        let header_len = self.algorithm.header_len();
+        let start = inner.start.checked_sub(header_len);
         let start = start.ok_or(SealError::Headroom)?;
-        Ok(start..start + self.algorithm.sealed_len(inner.len()))
+        let end = start + self.algorithm.sealed_len(inner.len());
+        let padding = self.algorithm.padding_len(inner.len());
+        let packet = buf.get_mut(start..end).ok_or(SealError::Tailroom)?;
+        let (header, rest) = packet.split_at_mut(header_len);
+        let (body, icv) = rest.split_at_mut(inner.len() + padding + ESP_TRAILER_LEN);
+        self.write_header(header, seq);
+        if let Some(trailer) = body.get_mut(inner.len()..) {
+            write_trailer(trailer, padding, next_header);
+        }
+        match &self.authenticator {
+            None => self.seal_aead(header, body, icv, seq)?,
+            Some(authenticator) => {
+                self.encrypt(header, body)?;
+                let covered = packet.len() - self.algorithm.icv_len();
+                let (covered, icv) = packet.split_at_mut(covered);
+                // With ESN the high half is authenticated and not sent (RFC 4303 section 2.2.1).
+                let high = self.esn.then_some((seq >> 32) as u32);
+                icv.copy_from_slice(authenticator.icv(covered, high).as_slice());
+            }
+        }
+        Ok(start..end)
+    }
+
+    /// SPI, the low half of the sequence number, and the IV.
+    fn write_header(&self, header: &mut [u8], seq: u64) {
+        let (fixed, iv) = header.split_at_mut(ESP_HEADER_LEN);
+        let (spi, low) = fixed.split_at_mut(4);
+        spi.copy_from_slice(&self.spi.to_be_bytes());
+        low.copy_from_slice(&(seq as u32).to_be_bytes());
+        match self.cipher {
+            // A counter: unique for the key, as a GCM IV has to be (RFC 4106 section 3.1).
+            CipherKey::Aead(..) => iv.copy_from_slice(&seq.to_be_bytes()),
+            CipherKey::Cbc(_) => self.ivs.fill(seq, iv),
+            CipherKey::Null => {}
+        }
+    }
+
+    fn seal_aead(
+        &self,
+        header: &[u8],
+        body: &mut [u8],
+        icv: &mut [u8],
+        seq: u64,
+    ) -> Result<(), SealError> {
+        let CipherKey::Aead(key, salt) = &self.cipher else {
+            return Err(SealError::Crypto);
+        };
+        let iv = header.get(ESP_HEADER_LEN..).unwrap_or_default();
+        let nonce = nonce(*salt, iv).map_err(|_| SealError::Crypto)?;
+        let data = additional_data(self.spi, seq, self.esn);
+        let tag = key
+            .seal_in_place_separate_tag(nonce, data, body)
+            .map_err(|_| SealError::Crypto)?;
+        icv.copy_from_slice(tag.as_ref());
+        Ok(())
+    }
+
+    fn encrypt(&self, header: &[u8], body: &mut [u8]) -> Result<(), SealError> {
+        match &self.cipher {
+            CipherKey::Cbc(key) => {
+                let iv = header.get(ESP_HEADER_LEN..).unwrap_or_default();
+                key.encrypt(iv, body).map_err(|_| SealError::Crypto)
+            }
+            CipherKey::Null => Ok(()),
+            CipherKey::Aead(..) => Err(SealError::Crypto),
+        }
+    }
+}
+
+/// Padding 1, 2, 3, … (RFC 4303 section 2.4), its length, and the next header.
+fn write_trailer(trailer: &mut [u8], padding: usize, next_header: u8) {
+    for (octet, value) in trailer.iter_mut().take(padding).zip(1u8..) {
+        *octet = value;
+    }
+    if let Some([length, next]) = trailer.get_mut(padding..) {
+        // Padding is shorter than a cipher's block.
+        *length = padding as u8;
+        *next = next_header;
     }
 }

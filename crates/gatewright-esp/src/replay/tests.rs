@@ -1,0 +1,99 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// The window as RFC 4303 section 3.4.3 says it in words.
+#[derive(Default)]
+struct Reference {
+    seen: BTreeSet<u64>,
+}
+
+impl Reference {
+    fn top(&self) -> u64 {
+        self.seen.last().copied().unwrap_or(0)
+    }
+
+    fn judge(&self, seq: u64, size: u64) -> Result<(), ReplayError> {
+        if seq == 0 {
+            Err(ReplayError::Zero)
+        } else if seq + size <= self.top() {
+            Err(ReplayError::TooOld)
+        } else if self.seen.contains(&seq) {
+            Err(ReplayError::Duplicate)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn walk() -> impl Strategy<Value = Vec<(i64, bool)>> {
+    let step = prop_oneof![4 => -80i64..80, 1 => -5000i64..5000, 1 => 0i64..1];
+    prop::collection::vec((step, prop::bool::weighted(0.9)), 1..300)
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_the_reference(start in 1u64..200_000, steps in walk(), size in 1u32..5000, esn: bool) {
+        let mut window = ReplayWindow::new(size, esn);
+        let size = u64::from(window.size());
+        let mut reference = Reference::default();
+        let mut position = i64::try_from(start).unwrap();
+        for (step, authentic) in steps {
+            position = (position + step).max(0);
+            let seq = u64::try_from(position).unwrap();
+            let expected = reference.judge(seq, size);
+            let checked = window.check(seq as u32);
+            match (esn, expected) {
+                (false, expected) => prop_assert_eq!(checked.map(|_| ()), expected),
+                (true, Ok(())) => prop_assert_eq!(checked, Ok(seq)),
+                // With ESN a number left of the window is taken for one of the next subspace,
+                // which then fails authentication (appendix A2.2).
+                (true, Err(ReplayError::Duplicate)) => prop_assert_eq!(checked, Err(ReplayError::Duplicate)),
+                (true, Err(_)) => prop_assert!(checked != Ok(seq)),
+            }
+            if expected.is_ok() && authentic {
+                prop_assert_eq!(window.commit(seq), Ok(()));
+                reference.seen.insert(seq);
+                prop_assert_eq!(window.commit(seq), Err(ReplayError::Duplicate));
+            }
+            prop_assert_eq!(window.top(), reference.top());
+        }
+    }
+
+    #[test]
+    fn infers_the_high_half_near_the_top(top in 1u64..(1 << 34), ahead in 1u64..1_000_000, back in 0u64..64) {
+        let mut window = ReplayWindow::new(64, true);
+        window.commit(top).unwrap();
+        prop_assert_eq!(window.check((top + ahead) as u32), Ok(top + ahead));
+        if back > 0 && back < top {
+            prop_assert_eq!(window.check((top - back) as u32), Ok(top - back));
+        }
+    }
+}
+
+#[test]
+fn crosses_from_one_subspace_to_the_next() {
+    let mut window = ReplayWindow::new(64, true);
+    let edge = 1u64 << 32;
+    for seq in [edge - 100, edge - 2, edge + 1, edge - 1, edge] {
+        assert_eq!(window.check(seq as u32), Ok(seq));
+        window.commit(seq).unwrap();
+    }
+    assert_eq!(window.check(u32::MAX), Err(ReplayError::Duplicate));
+}
+
+#[test]
+fn without_esn_the_last_number_is_followed_by_none() {
+    let mut window = ReplayWindow::new(64, false);
+    window.commit(u64::from(u32::MAX)).unwrap();
+    assert_eq!(window.check(1), Err(ReplayError::TooOld));
+}
+
+#[test]
+fn size_is_brought_into_bounds() {
+    for (asked, size) in [(0, 64), (64, 64), (65, 128), (1024, 1024), (9999, 4096)] {
+        assert_eq!(ReplayWindow::new(asked, false).size(), size);
+    }
+}
