@@ -24,6 +24,14 @@ _FAILURE_KINDS = {
     Fault.MALFORMED: Kind.PROPOSAL_REFUSED,
 }
 
+# What the peer refused for, as it said in its notify.
+_NOTIFY_KINDS = {
+    "AUTHENTICATION_FAILED": Kind.AUTHENTICATION_FAILED,
+    "NO_PROPOSAL_CHOSEN": Kind.PROPOSAL_REFUSED,
+    "INVALID_KE_PAYLOAD": Kind.PROPOSAL_REFUSED,
+    "TS_UNACCEPTABLE": Kind.PROPOSAL_REFUSED,
+}
+
 
 def event_for(output: Output) -> Event | None:
     """The event that an output is, or None for a command that is none."""
@@ -139,7 +147,8 @@ def _dropped(output: MessageDropped) -> Event:
 
 
 def _failure(output: NegotiationFailed) -> Event:
-    kind = _FAILURE_KINDS.get(output.fault, Kind.NEGOTIATION_FAILED)
+    by_notify = _NOTIFY_KINDS.get(output.notify, Kind.NEGOTIATION_FAILED)
+    kind = _FAILURE_KINDS.get(output.fault, by_notify)
     differences = "; ".join(
         f"{each.item}: this side wants {each.ours}, the peer {each.theirs}"
         for each in output.differences

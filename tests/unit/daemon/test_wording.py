@@ -63,6 +63,13 @@ def test_failures_have_the_number_that_fits(fault: Fault, number: int) -> None:
     assert event.severity is Severity.ERROR
 
 
+def test_a_refusal_of_the_peer_has_the_number_of_its_notify() -> None:
+    for notify, number in (("AUTHENTICATION_FAILED", 545), ("TS_UNACCEPTABLE", 546), ("", 547)):
+        event = event_for(NegotiationFailed("b", "m", Fault.REFUSED, "Why.", notify=notify))
+        assert event is not None
+        assert event.kind.number == number
+
+
 def test_a_failure_names_what_each_side_wants() -> None:
     differences = (Difference("group", "x25519", "modp-1024"),)
     event = event_for(

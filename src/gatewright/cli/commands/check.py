@@ -37,7 +37,7 @@ def check(
 ) -> None:
     """Check a policy: every mistake with its line, the reason, and what to write instead.
 
-    Needs no running gateway and no privilege. The exit status is 1 if there is an error; warnings
+    Needs no running gateway and no privilege. The exit status is 4 if there is an error; warnings
     and notes leave it 0.
     """
     from gatewright.control import policies
@@ -55,7 +55,7 @@ def check(
         print_json(result.model_dump_json(indent=2))
     else:
         _print(result)
-    raise typer.Exit(Exit.DONE if result.ok else Exit.FAILED)
+    raise typer.Exit(Exit.DONE if result.ok else Exit.POLICY)
 
 
 def _knowledge(directory: Path | None) -> SecretKnowledge | None:

@@ -44,7 +44,7 @@ def test_warnings_leave_the_status(policy: Path) -> None:
 def test_errors_end_with_1(policy: Path) -> None:
     policy.write_text(short("starts: always"))
     status, output = check(policy)
-    assert status == 1
+    assert status == 4
     assert f"{policy}:7: error: `starts` is not a key of tunnel `branch office`" in output
     assert "instead: write `start`" in output
     assert "cannot be assigned" in output
@@ -58,7 +58,7 @@ def test_markup_and_brackets_of_a_policy_are_text(policy: Path) -> None:
 def test_json(policy: Path) -> None:
     status, output = check(policy, "--json", "--local", "203.0.113.2")
     result = json.loads(output)
-    assert status == 1
+    assert status == 4
     assert result["errors"] == 1
     assert result["findings"][0]["code"] == "endpoints-exchanged"
     assert result["findings"][0]["line"] == 3
@@ -66,13 +66,13 @@ def test_json(policy: Path) -> None:
 
 def test_secrets(policy: Path, tmp_path: Path) -> None:
     status, output = check(policy, "--secrets", str(tmp_path))
-    assert status == 1
+    assert status == 4
     assert "preshared key `branch-office`" in output
     key = tmp_path / "branch-office"
     key.write_text("the very key")
     key.chmod(0o644)
     status, output = check(policy, "--secrets", str(tmp_path))
-    assert status == 1
+    assert status == 4
     assert "mode 0644" in output
     key.chmod(0o600)
     status, output = check(policy, "--secrets", str(tmp_path))
