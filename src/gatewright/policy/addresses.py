@@ -47,11 +47,21 @@ class Surroundings:
             raise _unresolved(name, place, "DNS has no address for it")
         return addresses
 
-    def endpoint(self, endpoint: Endpoint, place: Place) -> IPAddress:
-        """The first address of an endpoint.  Raises ``PolicyError``."""
+    def endpoints(
+        self, local: Endpoint, remote: Endpoint, place: Place
+    ) -> tuple[IPAddress, IPAddress]:
+        """The addresses of both ends; of a name's, the first with the other end's IP version.
+
+        Raises ``PolicyError``.
+        """
+        ours, theirs = (self._candidates(one, place) for one in (local, remote))
+        pairs = [(one, other) for one in ours for other in theirs]
+        return next((pair for pair in pairs if pair[0].version == pair[1].version), pairs[0])
+
+    def _candidates(self, endpoint: Endpoint, place: Place) -> Sequence[IPAddress]:
         if endpoint.address is not None:
-            return endpoint.address
-        return self.lookup(endpoint.name, place)[0]
+            return (endpoint.address,)
+        return self.lookup(endpoint.name, place)
 
 
 def filter_selectors(one: Filter, surroundings: Surroundings) -> list[SelectorPair]:
@@ -127,7 +137,7 @@ def _unresolved(name: str, place: Place, why: str) -> PolicyError:
                 place,
                 f"the DNS name {name} has no address yet",
                 why,
-                "write the address, or look the name up with `--resolve`",
+                "write the address; `gatewright check --resolve` looks the name up",
             )
         ]
     )

@@ -17,6 +17,7 @@ from gatewright.policy.compiled import (
     IkeVersion,
     PresharedKey,
     SpdEntry,
+    StartMode,
 )
 from gatewright.policy.expand import expand
 from gatewright.policy.findings import Finding, PolicyError, error
@@ -90,14 +91,14 @@ def compile_parts(policy: Policy, surroundings: Surroundings) -> Parts:
             rules.append(CompiledRule(active, entries))
         except PolicyError as problem:
             findings.extend(problem.findings)
+    findings.extend(_repeated_children(tunnels))
     return Parts(tuple(tunnels), tuple(rules), tuple(findings))
 
 
 def _compile_tunnel(pair: TunnelPair, surroundings: Surroundings) -> CompiledTunnel:
     rule, exchange, action = pair.outbound.rule, pair.outbound.key_exchange, pair.outbound.action
     findings = [*disagreements(pair), *incompatible(action, exchange)]
-    local = surroundings.endpoint(pair.local, pair.inbound.place)
-    remote = surroundings.endpoint(pair.remote, pair.place)
+    local, remote = surroundings.endpoints(pair.local, pair.remote, pair.place)
     if local.version != remote.version:
         findings.append(_mixed_versions(pair, local, remote))
     pairs = [
@@ -112,6 +113,8 @@ def _compile_tunnel(pair: TunnelPair, surroundings: Surroundings) -> CompiledTun
     split = one_by_one if exchange.version is IkeVersion.V1 else combined
     entries = tuple(_protect_entries(pair.name, split(pairs)))
     proposals = esp_proposals(action, exchange)
+    starts = {rule.start, pair.inbound.rule.start}
+    start = StartMode.ALWAYS if StartMode.ALWAYS in starts else StartMode.ON_DEMAND
     return CompiledTunnel(
         pair,
         Connection(
@@ -124,8 +127,7 @@ def _compile_tunnel(pair: TunnelPair, surroundings: Surroundings) -> CompiledTun
             authentication=PresharedKey(rule.secret),
             proposals=ike_proposals(exchange),
             children=tuple(
-                Child(e.child, UNNUMBERED, e.local, e.remote, proposals, rule.start)
-                for e in entries
+                Child(e.child, UNNUMBERED, e.local, e.remote, proposals, start) for e in entries
             ),
             lifetime=exchange.lifetime,
             child_limit=exchange.child_limit,
@@ -150,6 +152,14 @@ def disagreements(pair: TunnelPair) -> Iterable[Finding]:
             f"{both} have different authentication methods",
             "the same method must be used in both rules: the two directions are negotiated at once",
             f"write the `authentication` of {shown(one.name)} in both",
+        )
+    if one.connection_type is not other.connection_type:
+        yield error(
+            "different-connection-types",
+            other.place,
+            f"{both} are for different connection types",
+            "both directions of a tunnel cross the same interface",
+            f"write `connection_type: {one.connection_type.value}` in both",
         )
     if one.key_exchange != other.key_exchange:
         yield error(
@@ -215,6 +225,22 @@ def _share_connections(
             replace(entry, tunnel=first.name) for member in members for entry in member.entries
         )
     return connections, entries
+
+
+def _repeated_children(tunnels: Iterable[CompiledTunnel]) -> Iterable[Finding]:
+    """A tunnel may have the very name that a child of another one gets."""
+    seen: dict[str, CompiledTunnel] = {}
+    for tunnel in tunnels:
+        for child in tunnel.connection.children:
+            first = seen.setdefault(child.name, tunnel)
+            if first.pair.name != tunnel.pair.name:
+                yield error(
+                    "duplicate-tunnel",
+                    tunnel.pair.place,
+                    f"{shown(child.name)} is the name of two child SAs",
+                    f"commands speak of them by name; the other is at {first.pair.place}",
+                    "rename the tunnel",
+                )
 
 
 def settings_of(connection: Connection) -> Connection:

@@ -180,7 +180,7 @@ def load_rule(report: Report, name: Scalar, section: Section) -> Rule:
         ),
         enabled=section.optional("enabled", values.boolean, True),
         key_exchange=section.optional("key_exchange", values.scalar, ""),
-        tunnel=section.optional("tunnel", values.scalar, ""),
+        tunnel=section.optional("tunnel", values.name, ""),
         direction=section.optional("direction", values.choice(Direction), None),
         start=section.optional("start", values.choice(StartMode), StartMode.ON_DEMAND),
         description=section.optional("description", values.text, ""),

@@ -18,6 +18,7 @@ from gatewright.policy.yaml_tree import Mapping, Node, Scalar, Sequence
 T = TypeVar("T")
 MAX_MISTAKES = 50
 MAX_NAME = 100
+MAX_TUNNEL_NAME = 80  # its expansion adds the direction, and a number in case of need
 
 
 class InvalidValueError(Exception):
@@ -176,7 +177,8 @@ def named_sections(
             report.add(duplicate(name, seen[name.text], f"`{key}`"))
             continue
         seen[name.text] = name.place
-        problem = name_problem(name.text)
+        limit = MAX_TUNNEL_NAME if kind == "tunnel" else MAX_NAME
+        problem = name_problem(name.text, limit)
         if problem is not None:
             report.add(
                 error(
@@ -184,7 +186,7 @@ def named_sections(
                     name.place,
                     f"the name of a {kind} {problem}",
                     "names stand in messages, in the log and on the command line",
-                    f"give it a name of 1 to {MAX_NAME} printable characters",
+                    f"give it a name of 1 to {limit} printable characters",
                 )
             )
         title = f"{kind} {shown(name.text)}"
@@ -195,12 +197,13 @@ def named_sections(
     return sections
 
 
-def name_problem(text: str) -> str | None:
+def name_problem(text: str, limit: int = MAX_NAME) -> str | None:
+    """Why a text cannot be a name; None when it can."""
     if not text.strip():
         return "is empty"
     if text != text.strip():
         return "begins or ends with a space"
-    if len(text) > MAX_NAME:
+    if len(text) > limit:
         return f"has {len(text)} characters"
     return None if text.isprintable() else "has control characters"
 

@@ -16,7 +16,7 @@ from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import Identity, IdentityType
 from gatewright.policy.model import AddressKind, AddressSpec, Endpoint, Ports
 from gatewright.policy.protocols import IP_PROTOCOLS
-from gatewright.policy.reading import InvalidValueError, nearest, shown
+from gatewright.policy.reading import InvalidValueError, name_problem, nearest, shown
 from gatewright.policy.yaml_tree import Node, Scalar
 
 E = TypeVar("E", bound=Enum)
@@ -55,6 +55,15 @@ def text(node: Node) -> str:
             "the text has control characters", "it is shown on terminals", "remove them"
         )
     return words
+
+
+def name(node: Node) -> str:
+    """A name that the administrator gives."""
+    word = scalar(node)
+    problem = name_problem(word)
+    if problem is not None:
+        raise InvalidValueError(f"the name {problem}", "", "write a short printable name")
+    return word
 
 
 def boolean(node: Node) -> bool:

@@ -197,6 +197,25 @@ def test_names_are_looked_up_by_the_caller() -> None:
         )
 
 
+def test_of_a_names_addresses_the_one_of_the_other_ends_version_is_taken() -> None:
+    both = [ip_address("2001:db8::9"), ip_address("203.0.113.9")]
+    text = edited(SHORT, ("203.0.113.2", "dns:b.example"))
+    policy = compile_policy(load_policy(text, "p.yaml"), [], lambda _: both)
+    assert str(policy.connections[0].remote) == "203.0.113.9"
+
+
+def test_a_tunnel_is_always_up_when_either_rule_says_so() -> None:
+    text = edited(LONG, ("endpoint: 203.0.113.1", "endpoint: 203.0.113.1\n    start: always"))
+    assert compiled(text).connections[0].children[0].start is StartMode.ALWAYS
+
+
+def test_a_tunnel_with_the_name_of_another_ones_child() -> None:
+    text = short("profile: windows-2003", text=edited(SHORT, *NETWORKS))
+    text += tunnel('"branch office: 192.168.10.0/24 to 10.20.0.0/24"', "10.1.0.0/24", "10.2.0.0/24")
+    text = text.replace('{preshared_key: "branch', '{preshared_key: b} # "')
+    assert refusal(text).code == "duplicate-tunnel"
+
+
 def test_the_most_specific_entry_stands_first() -> None:
     text = (
         SHORT
@@ -232,6 +251,8 @@ def test_versions_that_do_not_meet(old: str, new: str, code: str) -> None:
     [
         ([("203.0.113.1\n    authentication: {preshared_key: branch-office}",
            "203.0.113.1\n    authentication: {preshared_key: other}")], "different-authentication"),
+        ([("endpoint: 203.0.113.1", "endpoint: 203.0.113.1\n    connection_type: lan")],
+         "different-connection-types"),
         ([("endpoint: 203.0.113.1", "endpoint: 203.0.113.1\n    key_exchange: x"),
           ("  default: {profile: windows-2003}", "  default: {profile: windows-2003}\n  x: {}")],
          "different-key-exchange"),

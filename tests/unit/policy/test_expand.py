@@ -9,6 +9,7 @@ from gatewright.policy.expand import expand
 from gatewright.policy.findings import PolicyError
 from gatewright.policy.load import load_policy
 from gatewright.policy.model import Direction, Policy
+from gatewright.policy.write import write_long_form
 from tests.unit.policy.samples import LONG, SHORT, tunnel
 from tests.unit.policy.strategies import policies
 
@@ -41,6 +42,11 @@ def test_names_of_the_administrator_are_not_taken() -> None:
         names = [one.name for one in named]
         assert len(names) == len(set(names))
     assert "branch office, outbound (2)" in [one.name for one in policy.rules]
+
+
+def test_the_longest_name_still_fits_when_expanded() -> None:
+    text = SHORT.replace("branch office", "x" * 80)
+    assert load_policy(write_long_form(expand(load_policy(text, "p.yaml"))), "q.yaml").rules
 
 
 def test_places_are_those_of_the_tunnel() -> None:

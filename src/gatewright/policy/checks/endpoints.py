@@ -13,20 +13,22 @@ from gatewright.policy.reading import shown
 
 
 def check(view: View) -> Iterable[Finding]:
+    local_endpoints = frozenset(one.connection.local for one in view.parts.tunnels)
     for tunnel in view.parts.tunnels:
-        yield from _direction(view, tunnel)
+        yield from _direction(view, tunnel, local_endpoints)
         yield from _inside(tunnel)
     yield from _used_twice(view)
 
 
-def _direction(view: View, tunnel: CompiledTunnel) -> Iterable[Finding]:
+def _direction(
+    view: View, tunnel: CompiledTunnel, local_endpoints: frozenset[IPAddress]
+) -> Iterable[Finding]:
     """Whether "local" is this gateway."""
     connection, ours = tunnel.connection, frozenset(view.local_addresses)
     name = f"tunnel {shown(tunnel.pair.name)}"
-    others = {one.connection.local for one in view.parts.tunnels if one is not tunnel}
     if connection.remote in ours:
         yield _exchanged(view, tunnel, f"{connection.remote} is an address of this gateway")
-    elif connection.remote in others:
+    elif connection.remote in local_endpoints:
         yield _exchanged(
             view, tunnel, f"{connection.remote} is the local endpoint of another tunnel"
         )
