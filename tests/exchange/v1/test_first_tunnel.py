@@ -8,7 +8,9 @@ from ipaddress import ip_address
 import pytest
 
 from gatewright.iana.ikev1 import EncapsulationMode
+from gatewright.ike.machine import Timing
 from gatewright.ike.outputs import (
+    ActivateChildSa,
     ChildSaEstablished,
     IkeSaEstablished,
     InstallChildSa,
@@ -78,11 +80,21 @@ def test_both_sides_tell_the_same_story() -> None:
     assert (sa_a.sa.local, sa_a.sa.remote) == ((NET_A,), (NET_B,))
     assert (sa_b.sa.local, sa_b.sa.remote) == ((NET_B,), (NET_A,))
     assert sa_a.sa.transport.encapsulation is Encapsulation.PROTOCOL_50
-    assert (sa_a.sa.outbound_standby, sa_b.sa.outbound_standby) == (False, True)
     for host in gateways.hosts():
         assert len(host.told(ChildSaEstablished)) == 1
         assert not host.told(MessageDropped)
         assert not host.failures()
+
+
+def test_the_initiator_sends_only_when_the_responder_can_have_installed() -> None:
+    """Nobody answers message 3: a packet right behind it would find no SA."""
+    gateways = pair(tunnel(), timing=Timing(quick_mode_settle=0.25))
+    gateways.endpoint_a.up("branch", gateways.network.now)
+    gateways.network.run_until(lambda: bool(gateways.a.told(InstallChildSa)))
+    installed = gateways.network.now
+    assert gateways.a.told(InstallChildSa)[0].sa.outbound_standby
+    gateways.network.run_until(lambda: bool(gateways.a.told(ActivateChildSa)))
+    assert gateways.network.now - installed == pytest.approx(0.25)
 
 
 def test_keys_leave_the_machine_only_when_exported() -> None:

@@ -25,7 +25,7 @@ class QuickModeSa:
 
     ``nonce`` is the lower of the two of its quick mode: of two pairs that both sides made for the
     same traffic at the same time, that with the lower one goes, as RFC 7296 section 2.8.1 decides
-    it for IKEv2.
+    it for IKEv2.  ``activate_at``: when the outbound half comes into use, unless a packet does it.
     """
 
     sa: ChildSa
@@ -38,6 +38,7 @@ class QuickModeSa:
     expires: float
     state: ChildState = ChildState.INSTALLED
     remove_at: float | None = None
+    activate_at: float | None = None
 
     @property
     def selectors(self) -> tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]:
@@ -45,8 +46,7 @@ class QuickModeSa:
 
     def next_timeout(self) -> float:
         times = [self.expires]
-        if self.remove_at is not None:
-            times.append(self.remove_at)
+        times.extend(time for time in (self.remove_at, self.activate_at) if time is not None)
         if self.state is ChildState.INSTALLED:
             times.append(self.rekey_at)
         return min(times)

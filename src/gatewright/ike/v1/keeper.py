@@ -3,6 +3,11 @@
 Of two pairs for the same traffic the newer one is used, and the older is kept for packets on
 their way: ``rekey_overlap`` seconds where this side made the newer one and cleans up, else until
 the peer deletes it or its time is over.
+
+The outbound half of a new pair waits.  A responder's waits for message 3.  An initiator's waits
+until the responder can have installed the pair, which it does with message 3 and tells nobody: a
+moment for a first pair, half of ``rekey_overlap`` for one that replaces another, so that message 3
+can be lost once without loss of a packet.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ class Keeper:
     def install(
         self, made: Made, terms: Terms, began: float, now: float, *, initiated: bool
     ) -> None:
-        """Both halves; the outbound one of a responder waits for message 3."""
+        """Both halves, the outbound one on standby."""
         timing, random = self._core.context.timing, self._core.context.random
         seconds = made.lifetime.seconds
         rekey_after = lifetimes.rekey_after(seconds, timing, random, first=initiated)
@@ -72,6 +77,9 @@ class Keeper:
         self._core.children.add(pair)
         self._core.emit(InstallChildSa(pair.sa, replaces))
         if initiated:
+            pair.activate_at = now + (
+                timing.quick_mode_settle if replaces is None else timing.rekey_overlap / 2
+            )
             self._establish(pair, replaces, now)
 
     def confirm(self, spi_in: int, now: float) -> None:
@@ -114,6 +122,9 @@ class Keeper:
                 self.remove(pair.sa.spi_in, "its lifetime is over", tell=True)
             elif pair.remove_at is not None and now >= pair.remove_at:
                 self.remove(pair.sa.spi_in, "replaced by a newer pair", tell=True)
+            elif pair.activate_at is not None and now >= pair.activate_at:
+                pair.activate_at = None
+                self._core.emit(ActivateChildSa(pair.sa.spi_in))
         return [
             pair
             for pair in self._core.children

@@ -292,7 +292,7 @@ class QuickMode:
             remote=(self.terms.remote,),
             byte_soft_limit=limit * _SOFT_SHARE[0] // _SOFT_SHARE[1],
             byte_limit=limit,
-            outbound_standby=self.state is QuickState.IDLE,
+            outbound_standby=True,
         )
         self.made = Made(sa, lifetime, min(self._nonce_i, self._nonce_r))
 
