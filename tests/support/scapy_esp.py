@@ -114,15 +114,11 @@ class Peer:
         association = self._association(
             self.sa.spi_out, self.sa.keys_out, transport.local, transport.remote
         )
-        family = IP if isinstance(transport.local, IPv4Address) else IPv6
-        ends = {"src": str(transport.local), "dst": str(transport.remote)}
-        if association.nat_t_header is not None:
-            outer = family(**ends) / UDP(sport=4500, dport=4500) / Raw(esp)
-        elif family is IP:
-            outer = IP(**ends, proto=50) / Raw(esp)
-        else:
-            outer = IPv6(**ends, nh=50) / Raw(esp)
-        return association.decrypt(family(bytes(outer)), esn_en=self.sa.esn, esn=sequence >> 32)
+        outer = outer_packet(self.sa, esp)
+        # dissected anew, as it would come from the wire
+        return association.decrypt(
+            type(outer)(bytes(outer)), esn_en=self.sa.esn, esn=sequence >> 32
+        )
 
     def _association(
         self, spi: int, keys: SaKeys, source: IPAddress, destination: IPAddress
@@ -141,6 +137,15 @@ class Peer:
             nat_t_header=UDP(sport=4500, dport=4500) if udp else None,
             esn_en=self.sa.esn,
         )
+
+
+def outer_packet(sa: ChildSa, esp: bytes) -> Packet:
+    """What our outbound SA sends: the ESP packet in IP, and in UDP where it is encapsulated."""
+    ends = {"src": str(sa.transport.local), "dst": str(sa.transport.remote)}
+    v4 = isinstance(sa.transport.local, IPv4Address)
+    if sa.transport.encapsulation is Encapsulation.UDP:
+        return (IP if v4 else IPv6)(**ends) / UDP(sport=4500, dport=4500) / Raw(esp)
+    return (IP(**ends, proto=50) if v4 else IPv6(**ends, nh=50)) / Raw(esp)
 
 
 def reversed_sa(sa: ChildSa) -> ChildSa:

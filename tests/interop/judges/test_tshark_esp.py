@@ -1,5 +1,5 @@
-"""tshark decrypts ESP with the exported keys: packets that scapy sealed, so that a failure here is
-one of the key export or of the judge."""
+"""tshark decrypts ESP with the exported keys: packets that scapy sealed, where a failure is one of
+the key export or of the judge, and packets that the engine sealed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from scapy.layers.inet import ICMP, IP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.packet import Packet
 
+from gatewright._engine import Esp
 from gatewright.audit.keylog import KeyLog
 from gatewright.iana.algorithms import CIPHER_BY_NAME, INTEGRITY_BY_NAME
 from gatewright.ipsec.association import ChildSa, Encapsulation
 from tests.support import tshark
 from tests.support.pcap import write_capture
-from tests.support.scapy_esp import EVERY_ALGORITHM, Peer, child_sa, reversed_sa
+from tests.support.scapy_esp import EVERY_ALGORITHM, Peer, child_sa, outer_packet, reversed_sa
 
 pytestmark = pytest.mark.skipif(tshark.TSHARK is None, reason="tshark is not installed")
 
@@ -54,6 +55,34 @@ def test_every_algorithm(tmp_path: Path) -> None:
     assert {frame.esp.spi for frame in frames if frame.esp} == {
         spi for sa, _ in cases for spi in (sa.spi_in, sa.spi_out)
     }
+
+
+def test_what_the_engine_sealed(tmp_path: Path) -> None:
+    known = [pair for pair in EVERY_ALGORITHM if pair[0].name != "chacha20-poly1305"]
+    log = KeyLog(tmp_path / "keys")
+    packets = []
+    for number, algorithm in enumerate(known):
+        encapsulation = tuple(Encapsulation)[number % 2]
+        sa = child_sa(algorithm, encapsulation=encapsulation, number=number)
+        log.record_child_sa(sa)
+        esp = Esp(
+            cipher=sa.cipher.name,
+            integrity=sa.integrity.name if sa.integrity else None,
+            encryption_key=sa.keys_out.encryption.reveal(),
+            integrity_key=sa.keys_out.integrity.reveal(),
+            spi=sa.spi_out,
+        )
+        packets += [
+            outer_packet(sa, esp.seal(bytes(inner), at)) for at, inner in ((1, V4), (2, V6))
+        ]
+    write_capture(tmp_path / "esp.pcap", packets)
+    frames = tshark.examine(tmp_path / "esp.pcap", tmp_path / "keys")
+    assert len(frames) == 2 * len(known)
+    for number, frame in enumerate(frames):
+        assert frame.complaints == (), known[number // 2]
+        assert frame.esp is not None
+        assert frame.esp.integrity is True, known[number // 2]
+        assert frame.esp.inner == (("ip", "icmp"), ("ipv6", "icmpv6"))[number % 2]
 
 
 def test_outer_ipv6(tmp_path: Path) -> None:
