@@ -30,6 +30,8 @@ pub(crate) struct Destination {
     pub(crate) tos: u8,
     /// Whether the socket takes several datagrams in one message.
     pub(crate) segmentation: bool,
+    /// Whether the system has to fragment the outer packet.
+    pub(crate) fragment: bool,
 }
 
 /// The message that the next packet may join.
@@ -83,6 +85,7 @@ impl Arena {
             segment: 0,
             to: destination.to,
             tos: destination.tos,
+            fragment: destination.fragment,
         });
         self.sockets.push(destination.socket);
         self.open = destination.segmentation.then_some(Open {
@@ -163,6 +166,7 @@ mod tests {
             to: SocketAddr::from(([192, 0, 2, 1], port)),
             tos: 0,
             segmentation,
+            fragment: false,
         }
     }
 

@@ -44,6 +44,8 @@ const FRAME_LEN: usize = VNET_HEADER_LEN + 65_535;
 /// Flows whose pair is remembered.
 const CACHED_FLOWS: usize = 4096;
 
+/// Every IPv6 link carries packets of this size (RFC 8200 section 5).
+const IPV6_LEAST_MTU: usize = 1280;
 /// "Too big" answers (RFC 4443 section 2.4 (f) wants a limit).
 const ANSWERS_PER_SECOND: u64 = 1000;
 const ANSWERS_AT_ONCE: u64 = 200;
@@ -192,7 +194,11 @@ impl OutboundPath {
         let mtu = pair.inner_mtu(context.now);
         let packet = segments.packet();
         if segments.longest() <= mtu {
-            self.send_segments(context, pair, segments);
+            self.send_segments(context, pair, segments, false);
+        } else if matches!(packet, IpPacket::V6(_)) && segments.longest() <= IPV6_LEAST_MTU {
+            // No IPv6 sender has to make smaller packets (RFC 8200 section 5): the outer packet
+            // is fragmented (RFC 2473 section 7.1).
+            self.send_segments(context, pair, segments, true);
         } else if packet.dont_fragment() {
             let count = segments.count() as u64;
             context.counters.drop_many(DropReason::TooBig, count);
@@ -211,11 +217,15 @@ impl OutboundPath {
         context: &Context<'_>,
         pair: &Association,
         segments: &Splitter<'_>,
+        fragment: bool,
     ) {
         let count = segments.count();
-        let Some(sending) = self.begin(context, pair, segments.packet(), count) else {
+        let Some(mut sending) = self.begin(context, pair, segments.packet(), count) else {
             return;
         };
+        if fragment {
+            sending.fragment_outer();
+        }
         let mut done = Done::default();
         for index in 0..count {
             let len = segments.len_of(index);
@@ -426,6 +436,7 @@ fn destination(tables: &Tables, pair: &Association, inner_class: u8) -> Option<D
         to: transport.remote,
         tos: encapsulate_traffic_class(inner_class, DscpPolicy::Copy),
         segmentation: tables.sockets[socket].socket.segmentation(),
+        fragment: false,
     })
 }
 
@@ -457,6 +468,12 @@ impl Done {
 }
 
 impl Sending<'_> {
+    /// The outer packet is larger than the path takes and goes in fragments.
+    fn fragment_outer(&mut self) {
+        self.destination.fragment = true;
+        self.destination.segmentation = false;
+    }
+
     fn account(&self, context: &Context<'_>, done: &Done) {
         context.counters.add(Count::PacketsOut, done.packets);
         context.counters.add(Count::BytesOut, done.octets);
@@ -512,6 +529,10 @@ fn parse_frame(frame: &[u8]) -> Result<Splitter<'_>, DropReason> {
 /// The answer comes from the packet's destination: an address of the far side is the one source
 /// that a host's reverse path filter takes for a packet out of the TUN device.
 fn answer_too_big(context: &Context<'_>, packet: &IpPacket<'_>, mtu: usize, tun: &mut dyn Tun) {
+    let mtu = match packet {
+        IpPacket::V4(_) => mtu,
+        IpPacket::V6(_) => mtu.max(IPV6_LEAST_MTU),
+    };
     let error = IcmpError::TooBig {
         mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
     };

@@ -28,8 +28,10 @@ pub struct Outgoing {
     pub segment: usize,
     /// The peer; the port is ignored for protocol 50.
     pub to: SocketAddr,
-    /// The octet of DSCP and ECN of the outer header; ignored for protocol 50.
+    /// The octet of DSCP and ECN of the outer header.
     pub tos: u8,
+    /// Let the system fragment it; only without `segment`.  Slow: for what cannot be helped.
+    pub fragment: bool,
 }
 
 impl Outgoing {

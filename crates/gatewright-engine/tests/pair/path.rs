@@ -85,3 +85,24 @@ fn a_smaller_path_is_learnt_from_the_system() {
         assert_eq!(world.b.take().map(|packet| packet.len()), Some(told));
     }
 }
+
+#[test]
+fn every_path_carries_the_least_ipv6_packet() {
+    for encapsulation in [Encapsulation::Udp, Encapsulation::Protocol50] {
+        let mut world = World::connected(Tunnel {
+            encapsulation,
+            ..Tunnel::default()
+        });
+        world.internet.set_mtu(Some(1300));
+        // The first one teaches the engine the path's MTU.
+        world.a.send(&udp_v6(1400, false));
+        world.turn();
+        world.a.send(&udp_v6(1281, false));
+        world.a.send(&udp_v6(1280, false));
+        world.turn();
+        let answer = world.a.take().unwrap();
+        assert_eq!(answer[44..48], 1280u32.to_be_bytes());
+        let arrived = world.b.take().unwrap();
+        assert_eq!(arrived, udp_v6(1280, false));
+    }
+}

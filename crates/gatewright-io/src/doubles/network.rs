@@ -93,9 +93,10 @@ impl MemorySocket {
         }
     }
 
-    fn transmit(&self, data: &[u8], to: SocketAddr, tos: u8) -> bool {
+    fn transmit(&self, data: &[u8], to: SocketAddr, tos: u8, fragment: bool) -> bool {
         let mut state = lock(&self.network.state);
-        if let Some(mtu) = state.mtu.filter(|mtu| data.len() + self.headers() > *mtu) {
+        let too_big = |mtu: &usize| !fragment && data.len() + self.headers() > *mtu;
+        if let Some(mtu) = state.mtu.filter(too_big) {
             lock(&self.reports).push(PathReport {
                 to: to.ip(),
                 mtu: u32::try_from(mtu).unwrap_or(u32::MAX),
@@ -157,7 +158,7 @@ impl Socket for MemorySocket {
                 message.segment
             };
             for datagram in octets.chunks(size) {
-                if self.transmit(datagram, message.to, message.tos) {
+                if self.transmit(datagram, message.to, message.tos, message.fragment) {
                     sent.datagrams += 1;
                 } else {
                     sent.too_big += 1;
@@ -168,7 +169,7 @@ impl Socket for MemorySocket {
     }
 
     fn send_one(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
-        self.transmit(payload, to, 0);
+        self.transmit(payload, to, 0, true);
         Ok(())
     }
 

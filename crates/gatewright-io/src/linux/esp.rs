@@ -6,10 +6,12 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicBool;
 
 use super::sending::send_all;
-use super::{set_buffers, set_path_mtu_discovery, SocketOptions};
+use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
 use crate::receive::ReceiveBatch;
 use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
-use crate::sys::{bound_socket, read_path_reports, receive_many, send_single, set_option};
+use crate::sys::{
+    bound_socket, read_path_reports, receive_many, send_many, send_single, set_option,
+};
 
 /// `IPV6_HDRINCL` of linux/in6.h, which the libc crate does not have.
 const IPV6_HDRINCL: libc::c_int = 36;
@@ -20,6 +22,7 @@ const IPV6_HDRINCL: libc::c_int = 36;
 pub struct EspSocket {
     fd: OwnedFd,
     local: SocketAddr,
+    mark: u32,
 }
 
 /// Opens a socket on `local`.
@@ -38,7 +41,29 @@ pub fn open_esp(local: IpAddr, options: &SocketOptions) -> io::Result<EspSocket>
         set_option(socket, libc::IPPROTO_IPV6, IPV6_HDRINCL, 1)?;
         set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
     }
-    Ok(EspSocket { fd, local })
+    Ok(EspSocket {
+        fd,
+        local,
+        mark: options.mark,
+    })
+}
+
+impl EspSocket {
+    /// The kernel does not fragment what comes with its own IP header.  A socket that does without
+    /// one lives for this packet only, since it would get a copy of all that is received.
+    fn send_fragmented(&self, octets: &[u8], message: &Outgoing) -> io::Result<()> {
+        let ipv4 = self.local.is_ipv4();
+        let socket = bound_socket(self.local, libc::SOCK_RAW, libc::IPPROTO_ESP, self.mark)?;
+        set_dont_fragment(socket.as_fd(), ipv4, false)?;
+        let header = if ipv4 { 20 } else { 40 };
+        let whole = Outgoing {
+            start: header,
+            len: octets.len().saturating_sub(header),
+            fragment: false,
+            ..*message
+        };
+        send_many(socket.as_fd(), octets, &[whole], true).map(|_| ())
+    }
 }
 
 impl Socket for EspSocket {
@@ -61,6 +86,7 @@ impl Socket for EspSocket {
             messages,
             false,
             &AtomicBool::new(false),
+            |octets, message| self.send_fragmented(octets, message),
         )
     }
 

@@ -16,7 +16,47 @@ const WAITS: u32 = 5;
 ///
 /// `segmentation` is cleared when the device behind cannot do it (EIO): from then on merged
 /// messages go out one datagram at a time.
+///
+/// `send_fragmented` sends one message that the system is to fragment.
 pub(super) fn send_all(
+    socket: BorrowedFd<'_>,
+    arena: &[u8],
+    messages: &[Outgoing],
+    with_tos: bool,
+    segmentation: &AtomicBool,
+    send_fragmented: impl Fn(&[u8], &Outgoing) -> io::Result<()>,
+) -> Sent {
+    let mut sent = Sent::default();
+    let mut rest = messages;
+    while let Some(first) = rest.first() {
+        if first.fragment {
+            let octets = &arena[first.start..first.start + first.len];
+            match send_fragmented(octets, first) {
+                Ok(()) => sent.datagrams += 1,
+                Err(_) => sent.failed += 1,
+            }
+            rest = &rest[1..];
+        } else {
+            let run = rest.iter().take_while(|message| !message.fragment).count();
+            let (whole, left) = rest.split_at(run);
+            add(
+                &mut sent,
+                &send_whole(socket, arena, whole, with_tos, segmentation),
+            );
+            rest = left;
+        }
+    }
+    sent
+}
+
+fn add(sum: &mut Sent, part: &Sent) {
+    sum.datagrams += part.datagrams;
+    sum.too_big += part.too_big;
+    sum.no_buffer += part.no_buffer;
+    sum.failed += part.failed;
+}
+
+fn send_whole(
     socket: BorrowedFd<'_>,
     arena: &[u8],
     messages: &[Outgoing],
@@ -53,11 +93,7 @@ pub(super) fn send_all(
                 if lost_offload {
                     segmentation.store(false, Ordering::Relaxed);
                 }
-                let part = send_one_by_one(socket, arena, first, with_tos);
-                sent.datagrams += part.datagrams;
-                sent.too_big += part.too_big;
-                sent.no_buffer += part.no_buffer;
-                sent.failed += part.failed;
+                add(&mut sent, &send_one_by_one(socket, arena, first, with_tos));
                 rest = &rest[1..];
             }
             Verdict::TooBig => {
@@ -116,11 +152,8 @@ fn send_one_by_one(
             segment: 0,
             ..*message
         };
-        let part = send_all(socket, arena, &[single], with_tos, &never);
-        sent.datagrams += part.datagrams;
-        sent.too_big += part.too_big;
-        sent.no_buffer += part.no_buffer;
-        sent.failed += part.failed;
+        let part = send_whole(socket, arena, &[single], with_tos, &never);
+        add(&mut sent, &part);
     }
     sent
 }

@@ -10,7 +10,7 @@ use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOption
 use crate::receive::ReceiveBatch;
 use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
 use crate::sys::{
-    bound_socket, read_path_reports, receive_many, send_single, set_option, try_option,
+    bound_socket, read_path_reports, receive_many, send_many, send_single, set_option, try_option,
 };
 
 /// A UDP socket on one local address.
@@ -46,6 +46,18 @@ pub fn open_udp(local: SocketAddr, options: &SocketOptions) -> io::Result<UdpSoc
     })
 }
 
+impl UdpSocket {
+    /// Sends with fragmentation allowed.  A packet that another thread sends in between goes out
+    /// without DF, which harms nothing.
+    fn fragmenting(&self, send: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let (socket, ipv4) = (self.fd.as_fd(), self.local.is_ipv4());
+        set_dont_fragment(socket, ipv4, false)?;
+        let result = send();
+        set_dont_fragment(socket, ipv4, true)?;
+        result
+    }
+}
+
 impl Socket for UdpSocket {
     fn local(&self) -> SocketAddr {
         self.local
@@ -60,19 +72,30 @@ impl Socket for UdpSocket {
     }
 
     fn send(&self, arena: &[u8], messages: &[Outgoing]) -> Sent {
-        send_all(self.fd.as_fd(), arena, messages, true, &self.segmentation)
+        let socket = self.fd.as_fd();
+        send_all(
+            socket,
+            arena,
+            messages,
+            true,
+            &self.segmentation,
+            |_, message| {
+                self.fragmenting(|| {
+                    let whole = Outgoing {
+                        fragment: false,
+                        ..*message
+                    };
+                    send_many(socket, arena, &[whole], true).map(|_| ())
+                })
+            },
+        )
     }
 
     fn send_one(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
         match send_single(self.fd.as_fd(), payload, to) {
             Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
-                // A large IKE message may be fragmented.  An ESP packet that another thread sends
-                // in between goes out without DF, which harms nothing.
-                let ipv4 = self.local.is_ipv4();
-                set_dont_fragment(self.fd.as_fd(), ipv4, false)?;
-                let result = send_single(self.fd.as_fd(), payload, to);
-                set_dont_fragment(self.fd.as_fd(), ipv4, true)?;
-                result
+                // A large IKE message may be fragmented.
+                self.fragmenting(|| send_single(self.fd.as_fd(), payload, to))
             }
             // The pending error of an earlier packet, told once.
             Err(_) => send_single(self.fd.as_fd(), payload, to),
