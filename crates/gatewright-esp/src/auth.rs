@@ -17,7 +17,7 @@ pub struct Authenticator {
 }
 
 enum Key {
-    Lc(hmac::Key),
+    Lc(Box<hmac::Key>),
     // aws-lc-rs has no MD5.
     Md5(Box<Hmac<Md5>>),
 }
@@ -46,12 +46,13 @@ impl Authenticator {
             Integrity::HmacMd5_96 => Key::Md5(Box::new(
                 Hmac::new_from_slice(key).map_err(|_| KeyError::Refused)?,
             )),
-            Integrity::HmacSha1_96 => {
-                Key::Lc(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key))
-            }
-            Integrity::HmacSha256_128 => Key::Lc(hmac::Key::new(hmac::HMAC_SHA256, key)),
-            Integrity::HmacSha384_192 => Key::Lc(hmac::Key::new(hmac::HMAC_SHA384, key)),
-            Integrity::HmacSha512_256 => Key::Lc(hmac::Key::new(hmac::HMAC_SHA512, key)),
+            Integrity::HmacSha1_96 => Key::Lc(Box::new(hmac::Key::new(
+                hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+                key,
+            ))),
+            Integrity::HmacSha256_128 => Key::Lc(Box::new(hmac::Key::new(hmac::HMAC_SHA256, key))),
+            Integrity::HmacSha384_192 => Key::Lc(Box::new(hmac::Key::new(hmac::HMAC_SHA384, key))),
+            Integrity::HmacSha512_256 => Key::Lc(Box::new(hmac::Key::new(hmac::HMAC_SHA512, key))),
         };
         Ok(Self {
             key,

@@ -76,6 +76,6 @@ pub fn set_ip_length(
     put_u16(headers, 4, identification);
     put_u16(headers, 10, 0);
     let header = headers.get(..header_len).unwrap_or_default();
-    let sum = Checksum::new().add(header).finish();
+    let sum = Checksum::new().with(header).finish();
     put_u16(headers, 10, sum);
 }

@@ -227,7 +227,7 @@ impl<'a> Splitter<'a> {
         let Some(upper) = out.get(at..) else { return };
         let len = u32::try_from(upper.len()).unwrap_or(0);
         let sum = pseudo_header(&self.packet, transport, len)
-            .add(upper)
+            .with(upper)
             .finish();
         put_u16(
             out,
@@ -243,7 +243,7 @@ fn complete_checksum(packet: &mut [u8], start: usize, offset: usize) {
     let Some(covered) = packet.get(start..) else {
         return;
     };
-    let sum = Checksum::new().add(covered).finish();
+    let sum = Checksum::new().with(covered).finish();
     let transport = if offset == Transport::Udp.checksum_offset() {
         Transport::Udp
     } else {

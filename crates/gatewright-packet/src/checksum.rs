@@ -25,7 +25,7 @@ impl Checksum {
     /// Adds octets.  Those that follow in a further call count as starting at an even position,
     /// so only the last piece may have an odd length.
     #[must_use]
-    pub fn add(self, data: &[u8]) -> Self {
+    pub fn with(self, data: &[u8]) -> Self {
         let mut strides = data.chunks_exact(STRIDE);
         let mut lanes = [0u64; STRIDE / 8];
         for stride in &mut strides {
@@ -71,8 +71,8 @@ impl Checksum {
     #[must_use]
     pub fn pseudo_header(source: &[u8], destination: &[u8], protocol: u8, len: u32) -> Self {
         Self::new()
-            .add(source)
-            .add(destination)
+            .with(source)
+            .with(destination)
             .add_u32(len)
             .add_u16(protocol as u16)
     }

@@ -101,7 +101,7 @@ impl Ipv4Header {
             d0, d1, d2, d3,
         ];
         *to = header;
-        [to[10], to[11]] = Checksum::new().add(&header).finish().to_be_bytes();
+        [to[10], to[11]] = Checksum::new().with(&header).finish().to_be_bytes();
         Ok(())
     }
 }

@@ -157,7 +157,7 @@ fn finish_header(header: &mut [u8], payload_len: usize, offset: usize, more: boo
     [fixed[2], fixed[3]] = total.to_be_bytes();
     [fixed[6], fixed[7]] = word.to_be_bytes();
     [fixed[10], fixed[11]] = [0, 0];
-    let sum = Checksum::new().add(header).finish();
+    let sum = Checksum::new().with(header).finish();
     header.get_mut(10..12)?.copy_from_slice(&sum.to_be_bytes());
     Some(())
 }

@@ -78,7 +78,7 @@ impl<'a> IcmpPacket<'a> {
     /// Whether the checksum is right.
     #[must_use]
     pub fn checksum_is_valid(&self) -> bool {
-        Checksum::new().add(self.bytes).is_valid()
+        Checksum::new().with(self.bytes).is_valid()
     }
 }
 
@@ -104,7 +104,7 @@ impl<'a> Icmpv6Packet<'a> {
     /// Whether the checksum is right over this message and the pseudo-header.
     #[must_use]
     pub fn checksum_is_valid(&self, pseudo_header: Checksum) -> bool {
-        pseudo_header.add(self.bytes).is_valid()
+        pseudo_header.with(self.bytes).is_valid()
     }
 }
 

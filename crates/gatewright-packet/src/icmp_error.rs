@@ -167,7 +167,7 @@ fn write_message(
     quoted: &[u8],
     pseudo_header: Checksum,
 ) -> Result<(), NoAnswer> {
-    let sum = pseudo_header.add(&head).add(quoted).finish();
+    let sum = pseudo_header.with(&head).with(quoted).finish();
     [head[2], head[3]] = sum.to_be_bytes();
     let (to_head, rest) = out.split_first_chunk_mut().ok_or(NoAnswer::NoRoom)?;
     let to_quoted = rest.get_mut(..quoted.len()).ok_or(NoAnswer::NoRoom)?;

@@ -148,7 +148,7 @@ impl<'a> Ipv4Packet<'a> {
     /// Whether the header checksum is right.
     #[must_use]
     pub fn checksum_is_valid(&self) -> bool {
-        Checksum::new().add(self.header).is_valid()
+        Checksum::new().with(self.header).is_valid()
     }
 
     /// The source address.
@@ -197,7 +197,7 @@ mod tests {
     fn with_checksum(mut packet: [u8; 24]) -> [u8; 24] {
         packet[10] = 0;
         packet[11] = 0;
-        let sum = Checksum::new().add(&packet[..20]).finish().to_be_bytes();
+        let sum = Checksum::new().with(&packet[..20]).finish().to_be_bytes();
         packet[10..12].copy_from_slice(&sum);
         packet
     }

@@ -163,7 +163,7 @@ impl<'a> TcpPacket<'a> {
     /// Whether the checksum is right over this segment and the pseudo-header.
     #[must_use]
     pub fn checksum_is_valid(&self, pseudo_header: Checksum) -> bool {
-        pseudo_header.add(self.bytes).is_valid()
+        pseudo_header.with(self.bytes).is_valid()
     }
 
     /// The options, padding included.

@@ -62,7 +62,7 @@ impl<'a> UdpPacket<'a> {
     /// (zero) counts as wrong here: ask [`UdpPacket::checksum`] first.
     #[must_use]
     pub fn checksum_is_valid(&self, pseudo_header: Checksum) -> bool {
-        self.checksum() != 0 && pseudo_header.add(self.bytes).is_valid()
+        self.checksum() != 0 && pseudo_header.with(self.bytes).is_valid()
     }
 
     /// What follows the header.
@@ -102,7 +102,7 @@ mod tests {
         assert!(!UdpPacket::new_checked(&bytes)
             .unwrap()
             .checksum_is_valid(pseudo));
-        let sum = pseudo.add(&bytes).finish().to_be_bytes();
+        let sum = pseudo.with(&bytes).finish().to_be_bytes();
         bytes[6..8].copy_from_slice(&sum);
         assert!(UdpPacket::new_checked(&bytes)
             .unwrap()

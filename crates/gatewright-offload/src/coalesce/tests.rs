@@ -3,6 +3,7 @@
 use super::*;
 use crate::split::Splitter;
 use crate::testing::{packet, slow_sum, FlowSpec};
+use crate::virtio::GsoType;
 use proptest::prelude::*;
 
 const ACK: u8 = 0x10;

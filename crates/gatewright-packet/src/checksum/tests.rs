@@ -26,8 +26,8 @@ fn canonical(sum: u16) -> u16 {
 #[test]
 fn example_of_rfc_1071_section_3() {
     let data = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
-    assert_eq!(Checksum::new().add(&data).folded(), 0xddf2);
-    assert_eq!(Checksum::new().add(&data).finish(), !0xddf2);
+    assert_eq!(Checksum::new().with(&data).folded(), 0xddf2);
+    assert_eq!(Checksum::new().with(&data).finish(), !0xddf2);
 }
 
 #[test]
@@ -37,14 +37,14 @@ fn example_of_rfc_1624_section_4() {
 
 #[test]
 fn empty_data_sums_to_zero() {
-    assert_eq!(Checksum::new().add(&[]).folded(), 0);
+    assert_eq!(Checksum::new().with(&[]).folded(), 0);
     assert_eq!(Checksum::new().finish(), 0xffff);
 }
 
 proptest! {
     #[test]
     fn same_as_word_by_word(data in prop::collection::vec(any::<u8>(), 0..2000)) {
-        let sum = Checksum::new().add(&data).folded();
+        let sum = Checksum::new().with(&data).folded();
         prop_assert_eq!(canonical(sum), canonical(reference(&data)));
     }
 
@@ -52,7 +52,7 @@ proptest! {
     fn carries_survive_all_ones(len in 0usize..3000, tail in any::<[u8; 3]>()) {
         let mut data = vec![0xff; len];
         data.extend_from_slice(&tail);
-        let sum = Checksum::new().add(&data).folded();
+        let sum = Checksum::new().with(&data).folded();
         prop_assert_eq!(canonical(sum), canonical(reference(&data)));
     }
 
@@ -63,7 +63,7 @@ proptest! {
     ) {
         let cut = (cut * 2).min(data.len() & !1);
         let (head, tail) = data.split_at(cut);
-        let pieces = Checksum::new().add(head).add(tail).folded();
+        let pieces = Checksum::new().with(head).with(tail).folded();
         prop_assert_eq!(canonical(pieces), canonical(reference(&data)));
     }
 
@@ -82,10 +82,10 @@ proptest! {
         new in any::<u32>(),
     ) {
         let at = at.index(data.len() / 2 - 1) * 2;
-        let before = Checksum::new().add(&data).finish();
+        let before = Checksum::new().with(&data).finish();
         let old = u32::from_be_bytes(data[at..at + 4].try_into().unwrap());
         data[at..at + 4].copy_from_slice(&new.to_be_bytes());
-        let after = Checksum::new().add(&data).finish();
+        let after = Checksum::new().with(&data).finish();
         prop_assert_eq!(canonical(update_u32(before, old, new)), canonical(after));
     }
 
@@ -93,8 +93,8 @@ proptest! {
     fn data_with_its_checksum_is_valid(mut data in prop::collection::vec(any::<u8>(), 2..200)) {
         data[0] = 0;
         data[1] = 0;
-        let checksum = Checksum::new().add(&data).finish();
+        let checksum = Checksum::new().with(&data).finish();
         data[0..2].copy_from_slice(&checksum.to_be_bytes());
-        prop_assert!(Checksum::new().add(&data).is_valid());
+        prop_assert!(Checksum::new().with(&data).is_valid());
     }
 }

@@ -14,7 +14,7 @@ fn packet(options: &[u8], word: u16, payload: &[u8]) -> Vec<u8> {
     bytes[9] = 17;
     bytes[12..20].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2]);
     bytes.extend_from_slice(options);
-    let sum = Checksum::new().add(&bytes).finish();
+    let sum = Checksum::new().with(&bytes).finish();
     bytes[10..12].copy_from_slice(&sum.to_be_bytes());
     bytes.extend_from_slice(payload);
     bytes
