@@ -266,37 +266,6 @@ def test_two_rules_that_disagree(changes: list[tuple[str, str]], code: str) -> N
     assert refusal(edited(LONG, *changes)).code == code
 
 
-@pytest.mark.parametrize(
-    ("lines", "code"),
-    [
-        (["algorithms: {ike: aes-128-gcm / prf-hmac-sha256 / modp-2048}"], "not-in-ikev1"),
-        (["algorithms: {ike: aes-128-cbc / hmac-sha256-128 / x25519}"], "not-in-ikev1"),
-        (["algorithms: {esp: chacha20-poly1305}"], "not-in-ikev1"),
-        (["algorithms: {esp: aes-128-gcm / x25519}"], "not-in-ikev1"),
-        (["algorithms: {esp: aes-128-gcm / modp-2048 | ecp-256}"], "ikev1-pfs-groups"),
-        (["algorithms: {esp: [aes-128-gcm / modp-2048, aes-256-gcm]}"], "ikev1-pfs-groups"),
-        (
-            ["algorithms: {ike: aes-128-cbc / hmac-sha1-96 / prf-hmac-sha256 / modp-2048}"],
-            "ikev1-two-hashes",
-        ),
-    ],
-)
-def test_what_ikev1_cannot_negotiate(lines: list[str], code: str) -> None:
-    assert {finding.code for finding in refused(short("ike_version: 1", *lines))} == {code}
-
-
-def test_pfs_of_the_key_exchange() -> None:
-    text = edited(
-        LONG,
-        (
-            "    security_methods:\n      - {esp",
-            "    session_key_pfs: yes\n    security_methods:\n      - {esp",
-        ),
-    )
-    groups = {p.group.name for p in compiled(text).connections[0].children[0].proposals if p.group}
-    assert groups == {"modp-1024"}
-
-
 def test_one_mistake_does_not_hide_another() -> None:
     text = short("ike_version: 1", "algorithms: {esp: chacha20-poly1305}") + tunnel(
         "second", "192.168.10.0/24", "dns:x.example"

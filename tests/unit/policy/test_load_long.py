@@ -127,34 +127,3 @@ def test_authentication_may_be_a_list_of_one() -> None:
 )
 def test_values_that_cannot_be(old: str, new: str, what: str) -> None:
     assert what in refusal(edited(LONG, (old, new))).what
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "what", "instead"),
-    [
-        (
-            "filter_list: NetA to NetB",
-            "filter_list: NetA to NetC",
-            "filter list",
-            "`NetA to NetB`",
-        ),
-        (
-            '    filter_action: "IPSec tunnel: ESP DES/MD5"\n    tunnel_endpoint: 203.0.113.2',
-            "    filter_action: permt\n    tunnel_endpoint: 203.0.113.2",
-            "filter action",
-            "`permit`",
-        ),
-        (
-            "    tunnel_endpoint: 203.0.113.1",
-            "    tunnel_endpoint: 203.0.113.1\n    key_exchange: zzz",
-            "key exchange",
-            "default",
-        ),
-    ],
-)
-def test_names_that_are_not_there(old: str, new: str, what: str, instead: str) -> None:
-    text = edited(LONG, (old, new))
-    finding = refusal(text)
-    assert finding.code == "unknown-reference"
-    assert what in finding.what
-    assert instead in finding.instead

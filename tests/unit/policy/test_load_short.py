@@ -169,17 +169,3 @@ def refusal_texts(text: str) -> str:
     finding = refusal(text)
     assert finding.place.line > 1
     return str(finding)
-
-
-def test_too_many_combinations_do_not_fit_a_message() -> None:
-    groups = " | ".join(["x25519", "ecp-256", "ecp-384", "ecp-521", "modp-2048", "modp-3072"])
-    prfs = "prf-hmac-sha256 | prf-hmac-sha384 | prf-hmac-sha512"
-    ciphers = "aes-128-gcm | aes-192-gcm | aes-256-gcm | chacha20-poly1305"
-    line = f"algorithms: {{ike: {ciphers} / {prfs} / {groups}}}"
-    assert "72 combinations" in refusal(short(line)).what
-
-
-def test_the_name_of_a_policy_without_one_is_that_of_its_file() -> None:
-    text = edited(SHORT, ("name: joined\n", ""))
-    assert load_policy(text, "/etc/gatewright/office.yaml").name == "office"
-    assert load_policy(text, "").name == "policy"

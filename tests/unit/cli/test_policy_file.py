@@ -1,0 +1,34 @@
+"""Reading a policy file for a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from gatewright.cli.exits import Exit
+from gatewright.cli.policy_file import read_policy, resolver
+from gatewright.daemon.preparation import resolve
+
+
+def test_text_and_absolute_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "p.yaml").write_text("name: \u00e9\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    text, name = read_policy(Path("p.yaml"), as_json=False)
+    assert text == "name: \u00e9\n"
+    assert name == str(tmp_path / "p.yaml")
+
+
+def test_what_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "latin").write_bytes(b"name: \xe9\n")
+    for name, why in (("none", "No such file"), (".", "directory"), ("latin", "not UTF-8")):
+        with pytest.raises(typer.Exit) as caught:
+            read_policy(tmp_path / name, as_json=False)
+        assert caught.value.exit_code == Exit.POLICY
+        assert why in capsys.readouterr().err
+
+
+def test_names_are_looked_up_only_when_wanted() -> None:
+    assert resolver(wanted=False) is None
+    assert resolver(wanted=True) is resolve
