@@ -86,6 +86,9 @@ def removal(names: HostNames) -> str:
 
 
 def outbound_rules(policy: CompiledPolicy, names: HostNames) -> Iterator[str]:
+    # The kernel speaks of itself on every new link (MLD, IGMP): not traffic of the policy.
+    yield f'oifname "{names.tun}" ip daddr 224.0.0.0/24 drop'
+    yield f'oifname "{names.tun}" ip6 daddr ff02::/16 drop'
     yield f'oifname {{ "{names.tun}", "lo" }} return'
     for endpoint in endpoints(policy):
         own = f"meta mark {names.mark:#x} {family(endpoint)} saddr {endpoint}"

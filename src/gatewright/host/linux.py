@@ -41,7 +41,6 @@ class LinuxHost:
     def steer(self, policy: CompiledPolicy) -> None:
         wanted = plan(policy, self.names, self.local_addresses())
         state.save(self._state_file, self._state)
-        self._quiet_tun()
         netlink.apply(wanted, self.names)
 
     def forwarding(self, policy: CompiledPolicy, *, enable: bool) -> Sequence[str]:
@@ -82,13 +81,6 @@ class LinuxHost:
 
     def guard_counters(self) -> Mapping[str, int]:
         return netfilter.read_counters(self.names)
-
-    def _quiet_tun(self) -> None:
-        """The device carries what the policy selects, no link-local chatter of the kernel's own."""
-        device = f"net/ipv6/conf/{self.names.tun}"
-        if sysctl.read(f"{device}/addr_gen_mode") is not None:
-            sysctl.write(f"{device}/addr_gen_mode", "1")  # no link-local address
-            sysctl.write(f"{device}/accept_ra", "0")
 
     def _set(self, name: str, value: str) -> None:
         """Record the former value before it is changed, the first one when changed twice."""

@@ -72,7 +72,7 @@ def test_a_range_that_is_no_prefix_is_written_as_one() -> None:
 
 def test_protected_traffic_is_dropped_in_both_directions_unless_by_the_tun_device() -> None:
     outbound, inbound = rules(entry(7, A, B))
-    assert outbound[0] == 'oifname { "gatewright0", "lo" } return'
+    assert outbound[2] == 'oifname { "gatewright0", "lo" } return'
     assert inbound[0] == 'iifname { "gatewright0", "lo" } return'
     ends = "ip saddr {} ip daddr {} counter name protect_{}_7 drop"
     assert outbound[-1] == ends.format(A, B, "out")
