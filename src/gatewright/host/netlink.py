@@ -7,11 +7,11 @@ pyroute2 runs an event loop of its own: these functions must not be called insid
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from socket import AF_INET, AF_INET6
-from typing import Any
+from typing import Any, TypeVar
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
@@ -23,6 +23,7 @@ from gatewright.ipsec.selectors import IPNetwork
 _FAMILIES = {4: AF_INET, 6: AF_INET6}
 _RTN_UNREACHABLE = 7
 _LOOPBACK = "lo"
+_Item = TypeVar("_Item")
 
 
 def local_addresses(names: HostNames) -> list[LocalAddress]:
@@ -54,20 +55,20 @@ def apply(plan: Plan, names: HostNames) -> None:
                 "it was removed. Assign the policy again."
             )
         ipr.link("set", index=index, state="up")
-        routes = _routes(ipr, names)
-        rules = _rules(ipr, names)
-        for route in plan.routes:
-            if route not in routes:
-                ipr.route("replace", **_route_arguments(route, index))
-        for rule in plan.rules:
-            if rule not in rules:
-                ipr.rule("add", **_rule_arguments(rule))
-        for rule in rules:
-            if rule not in plan.rules:
-                ipr.rule("del", **_rule_arguments(rule))
-        for route in routes:
-            if route not in plan.routes:
-                _ignore_missing(ipr.route, "del", **_route_arguments(route, index))
+        routes = dict.fromkeys(_routes(ipr, names))
+        rules = dict.fromkeys(_rules(ipr, names))
+        for route in _without(plan.routes, routes):
+            ipr.route("replace", **_route_arguments(route, index))
+        for rule in _without(plan.rules, rules):
+            ipr.rule("add", **_rule_arguments(rule))
+        for rule in _without(rules, dict.fromkeys(plan.rules)):
+            _ignore_missing(ipr.rule, "del", **_rule_arguments(rule))
+        for route in _without(routes, dict.fromkeys(plan.routes)):
+            _ignore_missing(ipr.route, "del", **_route_arguments(route, index))
+
+
+def _without(wanted: Iterable[_Item], existing: Container[_Item]) -> list[_Item]:
+    return [each for each in wanted if each not in existing]
 
 
 def remove(names: HostNames) -> None:

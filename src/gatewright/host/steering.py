@@ -14,7 +14,7 @@ with an ICMP error to the sender, and do not fall through to the main table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from ipaddress import ip_network
@@ -80,18 +80,15 @@ def plan(policy: CompiledPolicy, names: HostNames, local: Sequence[LocalAddress]
     """The rules and routes that the policy wants on a machine with these addresses.
 
     Raises:
-        HostError: the policy needs more rules than there are priorities.
+        HostError: permit and protect change places more often than there are priorities.
     """
     rules: list[Rule] = []
     routes: list[Route] = []
     for version in sorted({version for entry in policy.spd for version in _versions(entry)}):
-        numbered = _Numbering(names)
-        rules.append(Rule(version, numbered.take(), MAIN_TABLE, mark=names.mark))
-        for rule in _entry_rules(policy.spd, version, names):
-            rules.append(replace(rule, priority=numbered.take()))
+        marked = Rule(version, 0, MAIN_TABLE, mark=names.mark)
+        entries = dict.fromkeys(_entry_rules(policy.spd, version, names))
         own, own_routes = _own_traffic(policy, version, names, local)
-        for rule in own:
-            rules.append(replace(rule, priority=numbered.take()))
+        rules += _numbered([[marked], entries, own], names)
         routes += own_routes
         routes.append(Route(version, names.tunnel_table, default(version), RouteKind.TUN))
         routes.append(
@@ -108,21 +105,25 @@ def _versions(entry: SpdEntry) -> set[int]:
     return {each.version for each in entry.local} if entry.action is Action.PROTECT else set()
 
 
-class _Numbering:
-    """Hands out priorities in order."""
+def _numbered(groups: Iterable[Iterable[Rule]], names: HostNames) -> Iterator[Rule]:
+    """Priorities in order.
 
-    def __init__(self, names: HostNames) -> None:
-        self._next = names.first_priority
-        self._last = names.last_priority
-
-    def take(self) -> int:
-        if self._next > self._last:
-            raise HostError(
-                "The policy needs more routing rules than there are priorities for "
-                f"({self._last}). Join neighbouring networks into larger ones."
-            )
-        self._next += 1
-        return self._next - 1
+    Neighbours that lead to the same table share one, since their order does not matter: so a
+    tunnel that comes or goes does not renumber the others.
+    """
+    priority = names.first_priority - 1
+    for group in groups:
+        table = None
+        for rule in group:
+            if rule.table != table:
+                table = rule.table
+                priority += 1
+            if priority > names.last_priority:
+                raise HostError(
+                    "The policy needs more routing rules than there are priorities for "
+                    f"({names.last_priority}). Put permitted networks next to each other."
+                )
+            yield replace(rule, priority=priority)
 
 
 def _entry_rules(spd: Sequence[SpdEntry], version: int, names: HostNames) -> Iterator[Rule]:
@@ -200,6 +201,8 @@ def _own_traffic(
                     Route(version, names.source_table, network, RouteKind.TUN, source=address)
                     for network in addresses(remote).networks()
                 ]
+    # Those that lead past the tunnel first: each is for other destinations than the next.
+    rules.sort(key=lambda rule: rule.table != MAIN_TABLE)
     return list(dict.fromkeys(rules)), _first_by_destination(routes)
 
 

@@ -69,6 +69,13 @@ def test_ipv6_takes_bound_sources_away_before_those_without_one() -> None:
         ("8000::/1", MAIN_TABLE),
         ("None", NAMES.source_table),
     ]
+    assert [rule.priority for rule in own] == [4759, 4759, 4760]
+
+
+def test_a_tunnel_that_comes_does_not_renumber_the_others() -> None:
+    first = planned(policy(entry(1, A, B)), INSIDE)
+    more = planned(policy(entry(2, A, "10.19.0.0/24"), entry(1, A, B)), INSIDE)
+    assert set(first.rules) < set(more.rules)
 
 
 def test_everything_through_the_tunnel_leaves_the_home_network_alone() -> None:
@@ -109,5 +116,6 @@ def test_blocked_traffic_is_not_steered() -> None:
 
 def test_too_many_rules_are_refused() -> None:
     few = HostNames(first_priority=4757, last_priority=4758)
+    permitted = entry(1, selector(A), selector("10.20.0.7/32"), Action.BYPASS)
     with pytest.raises(HostError, match="more routing rules"):
-        plan(policy(entry(1, A, B), entry(2, A, "10.21.0.0/24")), few, ())
+        plan(policy(permitted, entry(2, A, B)), few, ())
