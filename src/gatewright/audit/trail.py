@@ -1,7 +1,7 @@
 """The audit trail: the newest events in memory, all of them on disk, and who listens.
 
-An event that repeats the last one of its tunnel is counted, not written again, so that a peer that
-fails every few seconds is one line with a count.
+A warning or error that repeats the last event of its tunnel is counted, not written again, so that
+a peer that fails every few seconds is one line with a count.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from gatewright.audit.event import Event, Record
+from gatewright.audit.event import Event, Record, Severity
 
 Listener = Callable[[Record], None]
 
@@ -106,6 +106,8 @@ class Trail:
         Looks back over a few records: when two tunnels fail in turn, each repeats itself.
         Stops at a different event of the same tunnel, since then something happened in between.
         """
+        if event.severity is Severity.INFORMATION:
+            return None
         for back in range(1, min(_LOOK_BACK, len(self._records)) + 1):
             record = self._records[-back]
             if record.event.sameness == event.sameness:

@@ -49,6 +49,12 @@ def test_what_happened_in_between_ends_a_repetition() -> None:
     assert [each.event.text for each in trail.newest(10)] == ["failed", "established", "failed"]
 
 
+def test_what_succeeds_twice_happened_twice() -> None:
+    trail = Trail(Clock())
+    success = Event(Kind.POLICY_ASSIGNED, Severity.INFORMATION, "It is assigned.")
+    assert [trail.add(success).sequence for _ in range(2)] == [1, 2]
+
+
 def test_an_old_event_is_not_repeated_but_happens_anew() -> None:
     clock = Clock()
     trail = Trail(clock, collapse=60)
