@@ -18,6 +18,8 @@ mod overhead;
 mod replay;
 mod seal;
 mod sequence;
+#[cfg(test)]
+mod vectors;
 
 pub use algorithm::{Algorithm, AlgorithmError, Cipher, Integrity};
 pub use keys::{EspKeys, KeyError};
