@@ -22,6 +22,10 @@ class Suite:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def encrypts(self) -> bool:
+        return self.cipher != "NULL"
+
     def policy(self, sides: Sides) -> str:
         """Gateway A's policy."""
         return str(TunnelText(sides.a, sides.b, settings=self.settings))

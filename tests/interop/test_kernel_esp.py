@@ -64,7 +64,7 @@ def test_gatewright_initiates_plain_esp(site: Site, suite: Suite) -> None:
         first = ping(site.world.host_a, site.world.ipv4.b.host, 1, timeout=10)
         assert first.all_answered, site.ours.tail()
         assert_joined(site.world, site.ours, site.world.ipv4)
-    assert_protected(capture.tally, Kind.ESP)
+    assert_protected(capture.tally, Kind.ESP, encrypted=suite.encrypts)
     (child,) = site.theirs.children()
     assert child["encr-alg"] == suite.cipher
     assert child.get("encap", "no") == "no"

@@ -101,6 +101,18 @@ def test_one_gateway_for_each_socket(world: World, running: Gateway) -> None:
     assert running.status().policy is not None
 
 
+def test_one_gateway_in_each_namespace(world: World, running: Gateway, tmp_path: Path) -> None:
+    before = guards(world)
+    places = ["--control", str(tmp_path / "other.sock"), "--secrets", str(running.secrets)]
+    argv = [str(PROGRAM), "run", str(running.policy), *places]
+    second = subprocess.run(
+        world.gateway_a.command(argv), capture_output=True, text=True, check=False
+    )
+    assert second.returncode == Exit.FAILED
+    assert "Another gateway runs in this network namespace" in second.stderr
+    assert guards(world) == before
+
+
 def test_hangup_reads_the_policy_again_and_keeps_it_when_it_is_bad(running: Gateway) -> None:
     good = running.policy.read_text()
     running.policy.write_text(good.replace(TUNNEL, "other office"))

@@ -14,7 +14,7 @@ from gatewright.lab.strongswan import StrongSwan
 from gatewright.lab.uml import KernelGateway
 from gatewright.lab.world import World
 
-LOG_LINES = 60
+LOG_LINES = 40
 
 
 @dataclass(slots=True)

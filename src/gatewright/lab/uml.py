@@ -105,8 +105,8 @@ class KernelGateway(Steering):
         sides = self._world.ipv4, self._world.ipv6
         lines = ["link set lo up", "link set vec0 up"]
         for side, length in zip(sides, (24, 64), strict=True):
-            lines.append(f"addr add {side.b.external}/{length} dev vec0 nodad")
-            lines.append(f"addr add {side.b.host} dev lo nodad")
+            lines.append(f"addr add {side.b.external}/{length} dev vec0")
+            lines.append(f"addr add {side.b.host} dev lo")
             lines.append(f"route add default via {side.a.external}")
         (self._directory / "addresses").write_text("\n".join(lines) + "\n")
         settings = PLUGIN_SETTINGS.format(address=sides[0].b.external, port=VICI_PORT)
