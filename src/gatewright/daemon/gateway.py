@@ -133,14 +133,11 @@ class Gateway:
             self.parts.sockets.close()
             self.in_force = None
             try:
-                loop.executor.dataplane.close(remove=True)
+                self._replace_dataplane(remove=True)
                 await asyncio.to_thread(self.parts.host.remove)
             except _SYSTEM_ERRORS as error:
-                raise _system_refused(
-                    "The policy could not be taken back in full.", error
-                ) from None
-            finally:
-                loop.executor.dataplane = self.parts.make_dataplane()
+                what = "The policy could not be taken back in full. Unassign it again."
+                raise _system_refused(what, error) from None
             self.parts.store.remove()
             self.parts.failures.keep(())
             if name is not None:
@@ -243,13 +240,21 @@ class Gateway:
             else:
                 parts.loop.unwatch_data_plane()
                 parts.sockets.close()
-                parts.loop.executor.dataplane.close(remove=not guarded_before)
-                parts.loop.executor.dataplane = parts.make_dataplane()
+                self._replace_dataplane(remove=not guarded_before)
                 if not guarded_before:
                     await asyncio.to_thread(parts.host.remove)
         except _SYSTEM_ERRORS as error:
             text = f"Going back to the former policy failed: {error} Protected traffic is blocked."
             self._note(Kind.HOST_NOTICE, text, Severity.ERROR)
+
+    def _replace_dataplane(self, *, remove: bool) -> None:
+        """Close the data plane, for good, and have a new one ready for the next policy."""
+        executor = self.parts.loop.executor
+        try:
+            executor.dataplane.close(remove=remove)
+        except DataPlaneError as error:
+            self._note(Kind.HOST_NOTICE, f"Closing the data plane: {error}", Severity.WARNING)
+        executor.dataplane = self.parts.make_dataplane()
 
     async def _farewell(self) -> None:
         """Give peers a moment to acknowledge deletes; those that do not answer are left."""

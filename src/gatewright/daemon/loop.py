@@ -151,14 +151,15 @@ class Loop:
 
     def _report_defect(self, error: Exception) -> None:
         self.executor.counters["internal_errors"] += 1
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{frame.filename.rpartition('gatewright/')[2]}:{frame.lineno}"
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [f"{f.filename.rpartition('gatewright/')[2]}:{f.lineno}" for f in frames]
         self._trail.add(
             Event(
                 Kind.INTERNAL_ERROR,
                 Severity.ERROR,
-                f"A defect of Gatewright showed at {place} ({type(error).__name__}). The input "
-                "was dropped, tunnels are not affected. Please report it.",
+                f"A defect of Gatewright showed at {places[-1]} ({type(error).__name__}). The "
+                "input was dropped, tunnels are not affected. Please report it.",
+                details={"calls": " > ".join(places)},
             )
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from gatewright.control.listener import InstanceLock
 from gatewright.daemon.persistence import AssignedStore
 from gatewright.host import state
+from gatewright.host.claim import NamespaceClaim
 from gatewright.host.linux import LinuxHost
 from gatewright.host.names import HostNames
 
@@ -17,12 +18,13 @@ def unassign(control: Path, directory: Path) -> bool:
 
     Raises:
         control.listener.SocketInUseError: a daemon runs; ask that one.
-        HostError: the system refused.
+        HostError: another daemon runs in this namespace, or the system refused.
         OSError: the state directory may not be written.
     """
-    lock = InstanceLock(control)
+    lock, claim = InstanceLock(control), NamespaceClaim(HostNames())
     lock.acquire()
     try:
+        claim.acquire()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         left = state.load(directory / "host.json")
         names = replace(HostNames(), tun=left.tun) if left is not None else HostNames()
@@ -32,4 +34,5 @@ def unassign(control: Path, directory: Path) -> bool:
         AssignedStore(directory).remove()
         return guarded
     finally:
+        claim.release()
         lock.release()

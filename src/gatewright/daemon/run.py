@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gatewright import __version__
 from gatewright.audit.event import Event, Kind, Record, Severity
+from gatewright.audit.keylog import KeyLogError
 from gatewright.audit.store import Store
 from gatewright.audit.trail import Trail
 from gatewright.control import models
@@ -34,6 +35,8 @@ from gatewright.daemon.secrets import SecretStore
 from gatewright.daemon.service import GatewayService
 from gatewright.daemon.settings import Settings
 from gatewright.daemon.sockets import IkeSockets
+from gatewright.dataplane.interface import DataPlaneError
+from gatewright.host.claim import NamespaceClaim
 from gatewright.host.linux import LinuxHost
 from gatewright.host.names import HostError
 from gatewright.host.watch import Watch
@@ -69,16 +72,24 @@ def run(settings: Settings, policy: PolicyFile | None, say: Say) -> None:
         control.listener.SocketInUseError: another daemon has the control socket.
     """
     _require_privileges()
-    lock = InstanceLock(settings.control)
+    lock, claim = InstanceLock(settings.control), NamespaceClaim(settings.names)
     try:
         lock.acquire()
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise DaemonError(_no_directory(error)) from None
     try:
-        asyncio.run(_Daemon(settings, say).main(policy))
+        claim.acquire()
+        asyncio.run(_main(settings, policy, say))
+    except (HostError, DataPlaneError, KeyLogError, OSError) as error:
+        raise DaemonError(_refused_by_system(error)) from None
     finally:
+        claim.release()
         lock.release()
+
+
+async def _main(settings: Settings, policy: PolicyFile | None, say: Say) -> None:
+    await _Daemon(settings, say).main(policy)
 
 
 class _Daemon:
@@ -131,6 +142,12 @@ class _Daemon:
             raise DaemonError(_unreadable_record(error)) from None
         if former is not None:
             await gateway.assign(former.text, former.filename, restored_from=former.time)
+        elif await asyncio.to_thread(host.guarded):
+            text = (
+                "Guards of an earlier run stand, and there is no record of their policy. They "
+                "block until a policy is assigned, or 'gatewright unassign' takes them away."
+            )
+            self._note(Kind.HOST_NOTICE, text, Severity.WARNING)
 
     def _handle_signals(self, gateway: Gateway) -> None:
         loop = asyncio.get_running_loop()
@@ -263,6 +280,12 @@ def _no_directory(error: OSError) -> models.Problem:
         what=f"{error.filename} cannot be made or written: {error.strerror}.",
         why="The gateway keeps its control socket, the assigned policy and the audit trail there.",
         advice="Name other places with --control and --state-dir.",
+    )
+
+
+def _refused_by_system(error: Exception) -> models.Problem:
+    return models.Problem(
+        code="system-refused", what="The gateway cannot run on this machine.", why=str(error)
     )
 
 
