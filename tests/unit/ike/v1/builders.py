@@ -31,7 +31,7 @@ O = TypeVar("O")  # noqa: E741
 
 def context(seed: int = 0, timing: Timing | None = None) -> Context:
     random = seeded(seed)
-    spis = iter(range(4096, 9999))
+    spis = iter(range(4096 * (seed + 1), 4096 * (seed + 2)))
     return Context(random, Keys(), timing or Timing(), lambda: next(spis))
 
 

@@ -1,0 +1,65 @@
+import pytest
+
+from gatewright.iana.ikev1 import NotifyType, ProtocolId
+from gatewright.ike.v1.tasks.informational import Informational, Unauthentic
+from gatewright.wire.v1.message import Message, emit_chain, emit_message
+from gatewright.wire.v1.payloads.hash import HashPayload
+from gatewright.wire.v1.payloads.notify import NotifyPayload
+from tests.unit.ike.v1.builders import COOKIE_I, COOKIE_R, core, octets, protection
+
+NOTIFY = NotifyPayload(NotifyType.INITIAL_CONTACT, ProtocolId.ISAKMP, COOKIE_I + COOKIE_R)
+
+
+def sent_by_a() -> bytes:
+    sa = core()
+    Informational(sa).send((NOTIFY,))
+    (message,) = octets(sa.take_outputs())
+    return message
+
+
+def test_what_one_sends_the_other_opens() -> None:
+    chain = Informational(core(is_initiator=False)).open(Message.parse(sent_by_a()))
+    assert chain.all(NotifyPayload) == (NOTIFY,)
+
+
+def test_the_same_message_is_taken_once() -> None:
+    informational = Informational(core(is_initiator=False))
+    message = Message.parse(sent_by_a())
+    informational.open(message)
+    with pytest.raises(Unauthentic) as caught:
+        informational.open(message)
+    assert caught.value.reason == "informational_repeated"
+
+
+def altered(position: int) -> Message:
+    message = bytearray(sent_by_a())
+    message[position] ^= 1
+    return Message.parse(bytes(message))
+
+
+@pytest.mark.parametrize("position", [23, 28, 50, -1])
+def test_a_changed_message_is_not_the_peer_s(position: int) -> None:
+    with pytest.raises(Unauthentic):
+        Informational(core(is_initiator=False)).open(altered(position))
+
+
+def test_a_forged_message_does_not_use_up_its_number() -> None:
+    informational = Informational(core(is_initiator=False))
+    with pytest.raises(Unauthentic):
+        informational.open(altered(-1))
+    informational.open(Message.parse(sent_by_a()))
+
+
+@pytest.mark.parametrize(
+    ("payloads", "reason"),
+    [
+        ((NOTIFY,), "informational_without_hash"),
+        ((HashPayload(bytes(32)), NOTIFY), "informational_wrong_hash"),
+    ],
+)
+def test_the_hash_is_what_counts(payloads: tuple[NotifyPayload, ...], reason: str) -> None:
+    body = protection().chain(7).seal(emit_chain(payloads))
+    message = emit_message(COOKIE_I, COOKIE_R, 5, 7, payloads[0].number, body, encrypted=True)
+    with pytest.raises(Unauthentic) as caught:
+        Informational(core(is_initiator=False)).open(Message.parse(message))
+    assert caught.value.reason == reason
