@@ -108,7 +108,9 @@ class _Daemon:
         gateway = _compose(self._settings, self._trail, self._data_plane_ended)
         service = GatewayService(gateway)
         listener = Listener(application(service), self._settings.control)
-        self._note(Kind.GATEWAY_STARTED, f"Gatewright {__version__} started (pid {os.getpid()}).")
+        started = f"Gatewright {__version__} started (pid {os.getpid()})"
+        control = self._settings.control
+        self._note(Kind.GATEWAY_STARTED, f"{started}; control socket {control}.")
         self._handle_signals(gateway)
         try:
             await self._begin(gateway, policy)
@@ -148,6 +150,9 @@ class _Daemon:
                 "block until a policy is assigned, or 'gatewright unassign' takes them away."
             )
             self._note(Kind.HOST_NOTICE, text, Severity.WARNING)
+        else:
+            text = "No policy was assigned before: 'gatewright assign POLICY' puts one in force."
+            self._note(Kind.HOST_NOTICE, text)
 
     def _handle_signals(self, gateway: Gateway) -> None:
         loop = asyncio.get_running_loop()

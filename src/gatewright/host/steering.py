@@ -10,6 +10,9 @@ This file plans and touches nothing.  Rules are looked at in the order of their 
 
 The tunnel table ends in an ``unreachable`` route: when the device vanishes, packets are refused,
 with an ICMP error to the sender, and do not fall through to the main table.
+
+Strict reverse path filtering lets decrypted packets in: the way back to their source is looked up
+with the same rules, and leads to the device that they came from.
 """
 
 from __future__ import annotations
