@@ -17,6 +17,7 @@ import pytest
 
 from gatewright.host.linux import LinuxHost
 from gatewright.host.names import HostNames
+from gatewright.lab.capture import Capture
 from gatewright.lab.packets import Kind
 from gatewright.lab.traffic import Pinger, ping
 from gatewright.lab.world import World
@@ -175,7 +176,11 @@ def test_nothing_passes_in_clear_while_nobody_reads_the_tun_device(
 
 
 def test_nothing_enters_in_clear(world: World, machine: Machine) -> None:
-    with tun(world):
+    networks = (*world.ipv4.protected, *world.ipv6.protected)
+    inside = Capture(world.host_a, "eth0", world.directory / "inside.pcap", networks)
+    with tun(world), inside as seen:
+        assert ping(world.host_b, world.ipv4.a.host).all_answered  # what it sees without guards
+        assert seen.wait_for(lambda tally: tally.counts[Kind.CLEAR] == 2, timeout=5)
         machine.assign(protecting(world))
         assert not ping(world.host_b, world.ipv4.a.host, 2, timeout=0.3).answered
         assert not ping(world.host_b, world.ipv6.a.host, 2, timeout=0.3).answered
@@ -183,6 +188,7 @@ def test_nothing_enters_in_clear(world: World, machine: Machine) -> None:
     blocked = machine.call(lambda host: host.guard_counters())
     assert blocked["protect_in_1"] == 3
     assert blocked["protect_in_2"] == 2
+    assert seen.tally.counts[Kind.CLEAR] == 2
 
 
 def test_what_comes_out_of_the_tunnel_reaches_the_host(world: World, machine: Machine) -> None:
