@@ -165,17 +165,24 @@ def test_master_key_perfect_forward_secrecy_with_several_children() -> None:
 
 
 def test_a_peer_that_wants_more_quick_modes_than_allowed_is_told() -> None:
-    gateways = pair(
-        tunnel(child(esp("aes-128-gcm", seconds=600))),
-        mirrored(tunnel(child(esp("aes-128-gcm", seconds=600)), child_limit=1)),
-        export_keys=True,
-    )
+    """A has no such limit; without its main mode SA it begins anew."""
+    children = [
+        child(
+            ESP_V1, name=f"n{number}", policy_id=number, local=[selector(f"192.168.{number}.0/24")]
+        )
+        for number in (1, 2)
+    ]
+    gateways = pair(tunnel(*children), mirrored(tunnel(*children, child_limit=1)), export_keys=True)
     bring_up(gateways)
-    gateways.network.run(2000)
-    failure = gateways.b.failures()[0]
-    assert "master key perfect forward secrecy" in failure.explanation
-    assert gateways.connected()
-    assert any("N(NO_PROPOSAL_CHOSEN)" in line for line in text(gateways.network))
+    assert "master key perfect forward secrecy" in gateways.b.failures()[0].explanation
+    assert "B -> A  info {HASH N(NO_PROPOSAL_CHOSEN)}" in text(gateways.network)
+    assert "B -> A  info {HASH D(ISAKMP)}" in text(gateways.network)
+    waiting = next(number for number in (1, 2) if not gateways.connected(number))
+    gateways.network.run(10)
+    gateways.endpoint_a.acquire(waiting, None, gateways.network.now)
+    gateways.network.run(5)
+    assert gateways.connected(1)
+    assert gateways.connected(2)
 
 
 def test_a_restarted_peer_clears_what_was() -> None:

@@ -28,7 +28,7 @@ class QuickModes:
     """Those under way, and for a while those that are over, to answer what comes again.
 
     The message IDs of all are remembered for the life of the main mode SA, so that no old message
-    makes a quick mode anew.
+    makes a quick mode anew.  ``overdrawn``: the peer asked for more than the policy allows.
     """
 
     def __init__(self, core: Core, informational: Informational, keeper: Keeper) -> None:
@@ -39,6 +39,7 @@ class QuickModes:
         self._ours: set[int] = set()
         self._used: set[int] = set()
         self._made = 0
+        self.overdrawn = False
 
     # --- what can be asked -------------------------------------------------------------------
 
@@ -89,6 +90,7 @@ class QuickModes:
             return False
         self._remember(quick)
         failed = quick.failure is not None
+        self.overdrawn |= isinstance(quick.failure, LimitReached)
         self._settle(quick, now)
         if failed and message_id not in self._ours:
             self._tell_responder_failure(quick, octets)

@@ -183,6 +183,7 @@ class IkeV1Session:
             return
         if self.core.usable and self.quick.handle_timeout(now):
             self._doubt_peer(now)
+        self._leave_if_overdrawn(now)
         if self.keeps_pairs:
             self._keepalive.handle_timeout(now)
             for pair in self.keeper.handle_timeout(now):
@@ -329,6 +330,12 @@ class IkeV1Session:
             return
         if self.quick.receive(message, datagram.payload, now):
             self.peer_lives(now)
+        self._leave_if_overdrawn(now)
+
+    def _leave_if_overdrawn(self, now: float) -> None:
+        """A peer that does not know our limit begins with main mode again when this SA is gone."""
+        if self.quick.overdrawn and self.quick.idle and self.core.state is State.ESTABLISHED:
+            self.expire("its quick modes are used up", now, tell=True)
 
     def want(self, wanted: Terms, now: float) -> None:
         """Negotiate this, on whichever main mode SA can."""

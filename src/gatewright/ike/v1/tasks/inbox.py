@@ -72,6 +72,7 @@ class Inbox:
         except ExchangeError as error:
             self._core.drop("informational_refused", error.explanation)
             return
+        self._informational.acknowledge(message, chain)
         self._take(chain, now)
 
     def _receive_in_clear(self, message: Message) -> None:

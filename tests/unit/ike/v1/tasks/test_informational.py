@@ -1,9 +1,13 @@
+import hmac
+
 import pytest
 
 from gatewright.iana.ikev1 import NotifyType, ProtocolId
 from gatewright.ike.v1.tasks.informational import Informational, Unauthentic
-from gatewright.wire.v1.message import Message, emit_chain, emit_message
+from gatewright.wire.v1.message import Message, emit_chain, emit_message, parse_chain
+from gatewright.wire.v1.payloads.delete import DeletePayload
 from gatewright.wire.v1.payloads.hash import HashPayload
+from gatewright.wire.v1.payloads.nonce import NoncePayload
 from gatewright.wire.v1.payloads.notify import NotifyPayload
 from tests.unit.ike.v1.builders import COOKIE_I, COOKIE_R, core, octets, protection
 
@@ -63,3 +67,31 @@ def test_the_hash_is_what_counts(payloads: tuple[NotifyPayload, ...], reason: st
     with pytest.raises(Unauthentic) as caught:
         Informational(core(is_initiator=False)).open(Message.parse(message))
     assert caught.value.reason == reason
+
+
+def test_a_reliable_delete_is_acknowledged_in_the_same_exchange() -> None:
+    """MS-IKEE section 3.8.5.1; computed here a second time, from the text."""
+    nonce, delete = NoncePayload(bytes(range(16))), DeletePayload(3, (b"\x00\x00\x10\x00",))
+    sa = core()
+    Informational(sa).send((nonce, delete))
+    first = Message.parse(octets(sa.take_outputs())[0])
+    receiver = core(is_initiator=False)
+    informational = Informational(receiver)
+    informational.acknowledge(first, informational.open(first))
+    answer = Message.parse(octets(receiver.take_outputs())[0])
+    assert answer.header.message_id == first.header.message_id
+    exchange = protection().chain(first.header.message_id)
+    exchange.accept(first.body)
+    chain = parse_chain(8, exchange.open(answer.body), padded=True)
+    assert chain.all(DeletePayload) == (delete,)
+    message_id = first.header.message_id.to_bytes(4, "big")
+    expected = hmac.digest(bytes([2]) * 32, nonce.data + message_id + chain.after_first, "sha256")
+    assert chain.payloads[0] == HashPayload(expected)
+
+
+def test_others_are_not() -> None:
+    receiver = core(is_initiator=False)
+    informational = Informational(receiver)
+    message = Message.parse(sent_by_a())
+    informational.acknowledge(message, informational.open(message))
+    assert not receiver.take_outputs()
