@@ -13,7 +13,7 @@ from gatewright.ike.outputs import ChildSaClosed, IkeSaClosed, InstallChildSa
 from gatewright.ike.v2.tasks.rekey_ike import RekeyIke
 from gatewright.wire.isakmp import Header
 from tests.support.figures import Figure
-from tests.support.gateways import POLICY, Pair, child, connection, pair, selector
+from tests.support.gateways import POLICY, Pair, child, connection, esp, pair, selector
 from tests.support.sim import Packet
 
 SEEDS = range(8)
@@ -291,10 +291,33 @@ def test_both_delete_the_ike_sa() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_both_begin_at_once(seed: int) -> None:
-    """Two IKE SAs come to be; the twin child SAs are not rekeyed both (RFC 7296 section 2.8)."""
-    gateways = pair(seed=seed)
+def test_both_begin_at_once_and_one_of_two_tunnels_is_not_renewed(seed: int) -> None:
+    short = connection(child(esp("aes-128-gcm", seconds=100)), lifetime=1000)
+    gateways = pair(short, seed=seed)
     gateways.endpoint_a.acquire(POLICY, None, gateways.network.now)
     gateways.endpoint_b.acquire(POLICY, None, gateways.network.now)
     gateways.network.run(2)
     assert gateways.connected()
+    assert len(gateways.a.sad.pairs) == len(gateways.b.sad.pairs) == 2
+    for _ in range(110):
+        gateways.network.run(1)
+        assert gateways.connected()
+    assert_at_rest(gateways)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_both_make_the_same_child_at_once(seed: int) -> None:
+    """Under one IKE SA: of the twins, one is not rekeyed."""
+    short = [selector("192.168.20.0/24")]
+    second = child(esp("aes-128-gcm", seconds=100), name="voice", policy_id=2, local=short)
+    gateways = pair(connection(child(), second), seed=seed)
+    gateways.endpoint_a.acquire(POLICY, None, gateways.network.now)
+    gateways.network.run(1)
+    gateways.endpoint_a.acquire(2, None, gateways.network.now)
+    gateways.endpoint_b.acquire(2, None, gateways.network.now)
+    gateways.network.run(2)
+    assert len(gateways.a.sad.pairs) == 3
+    for _ in range(100):
+        gateways.network.run(1)
+        assert gateways.connected(2)
+    assert_at_rest(gateways, children=2)

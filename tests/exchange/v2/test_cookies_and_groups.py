@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 from gatewright.iana.ikev2 import ExchangeType, Flag, NotifyType
 from gatewright.ike.limits import Limits
@@ -10,9 +11,10 @@ from gatewright.ike.machine import Address
 from gatewright.ike.outputs import Fault
 from gatewright.wire.v2.message import Head, Message, emit_message
 from gatewright.wire.v2.payloads.notify import NotifyPayload
+from gatewright.wire.v2.payloads.vendor import VendorPayload
 from tests.support.figures import Figure
 from tests.support.gateways import connection, ike, mirrored, pair
-from tests.support.sim import Interceptor, Network, Packet
+from tests.support.sim import Interceptor, Network, Packet, Weather
 
 UNDER_PRESSURE = Limits(cookie_threshold=0)
 
@@ -115,14 +117,20 @@ def test_cookie_and_another_group_in_one_negotiation() -> None:
 
 
 def _impostor(network: Network, kind: NotifyType, data: bytes) -> Interceptor:
-    """Somebody on the way answers each IKE_SA_INIT of A with this notify, at once."""
+    """Somebody on the way answers each IKE_SA_INIT of A with this notify, at once.
+
+    Each answer is another one: a vendor ID counts them.
+    """
+    numbers = count()
 
     def intercept(packet: Packet) -> list[Packet] | None:
         header = Message.parse(packet.payload).header
         if header.flags & Flag.RESPONSE or header.exchange != ExchangeType.IKE_SA_INIT:
             return None
         head = Head(header.spi_i, bytes(8), header.exchange, 0, False, response=True)
-        answer = emit_message(head, [NotifyPayload(kind, data)])
+        answer = emit_message(
+            head, [NotifyPayload(kind, data), VendorPayload(b"%d" % next(numbers))]
+        )
         network.inject(Packet(packet.destination, packet.source, answer))
         return []
 
@@ -169,5 +177,20 @@ def test_a_forged_refusal_does_not_stop_the_negotiation() -> None:
     gateways.network.interceptors.append(forge_and_let_pass)
     gateways.endpoint_a.up("branch", gateways.network.now)
     gateways.network.run(5)
+    assert gateways.connected()
+    assert not gateways.a.failures()
+
+
+def test_a_response_that_comes_twice_is_taken_once() -> None:
+    """A duplicate of INVALID_KE_PAYLOAD is no second refusal."""
+    both = [ike("aes-128-gcm/prf-hmac-sha256/x25519"), ike("aes-128-gcm/prf-hmac-sha256/ecp-384")]
+    gateways = pair(
+        connection(proposals=both),
+        mirrored(connection(proposals=[both[1]])),
+        limits=UNDER_PRESSURE,
+        weather=Weather(duplication=1.0, jitter=0.9),
+    )
+    gateways.endpoint_a.up("branch", gateways.network.now)
+    gateways.network.run(10)
     assert gateways.connected()
     assert not gateways.a.failures()

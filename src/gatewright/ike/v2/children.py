@@ -198,18 +198,17 @@ class Children:
         return [entry for entry in self if entry.standing and entry.expire_at <= now]
 
     def twin(self, entry: ChildEntry) -> ChildEntry | None:
-        """Another SA that carries the same traffic, and is to stay of the two.
+        """Another SA that carries the same traffic.
 
-        It comes to be when both sides make the same child SA at once.  Both know the same pairs
-        of SPIs, and so agree on which one is not rekeyed any more.
+        It comes to be when both sides make the same child SA at once.
         """
         for other in self:
             if (
-                other.state is ChildState.INSTALLED
+                other is not entry
+                and other.state is ChildState.INSTALLED
                 and other.child.policy_id == entry.child.policy_id
                 and other.sa.local == entry.sa.local
                 and other.sa.remote == entry.sa.remote
-                and _spi_pair(other) > _spi_pair(entry)
             ):
                 return other
         return None
@@ -218,9 +217,9 @@ class Children:
         return tuple(_snapshot(entry, now) for entry in self)
 
 
-def _spi_pair(entry: ChildEntry) -> tuple[int, int]:
-    low, high = sorted((entry.sa.spi_in, entry.sa.spi_out))
-    return low, high
+def lesser(one: ChildEntry, other: ChildEntry) -> ChildEntry:
+    """Of twins the one that goes: both sides know the same pairs of SPIs, and choose alike."""
+    return min(one, other, key=lambda each: sorted((each.sa.spi_in, each.sa.spi_out)))
 
 
 def _snapshot(entry: ChildEntry, now: float) -> ChildSaSnapshot:

@@ -38,6 +38,7 @@ from gatewright.ike.v2.tasks.task import Inbound, Task
 from gatewright.ike.v2.window import Arrival, Outstanding, RequestWindow, ResponseWindow
 from gatewright.wire.codec import Malformed
 from gatewright.wire.v2.message import Head, Message, Payload, emit_message
+from gatewright.wire.v2.payloads.notify import NotifyPayload
 
 Responder = Callable[[IkeSa, Inbound, float], list[Payload]]
 
@@ -65,6 +66,7 @@ class Exchanges:
         # The answer to IKE_SA_INIT is not authenticated: an error in it may be forged, and is
         # believed only when nothing better came until the next retransmission (section 2.21.1).
         self._doubtful: ExchangeError | None = None
+        self._last_init_response = b""
 
     # --- sending -----------------------------------------------------------------------------
 
@@ -231,6 +233,10 @@ class Exchanges:
     def _receive_init_response(
         self, task: Task, message: Message, datagram: Datagram, now: float
     ) -> None:
+        if datagram.payload == self._last_init_response:
+            self._drop("repeated_response", datagram)
+            return
+        self._last_init_response = datagram.payload
         try:
             check(task.response_shape(message.payloads), message.payloads)
             inbound = Inbound(datagram, message.header, message.payloads)
@@ -282,8 +288,7 @@ class Exchanges:
             check(Shape.INIT_REQUEST, message.payloads)
             payloads = init.respond(sa, Inbound(datagram, message.header, message.payloads), now)
         except ExchangeError as error:
-            notify = notify_for(error)
-            payloads = [notify] if notify is not None else []
+            payloads = [notify_for(error) or NotifyPayload(NotifyType.NO_PROPOSAL_CHOSEN)]
             if not isinstance(error, _EVERYDAY):
                 sa.report("IKE SA", error, waiting=False)
             sa.end(error.explanation)
@@ -291,8 +296,7 @@ class Exchanges:
         self._responses.answered(datagram.payload, response)
         if sa.handshake is not None:
             sa.handshake.response = response
-        if payloads:
-            self._answer_to(datagram, response, now)
+        self._answer_to(datagram, response, now)
 
     def _receive_protected_request(self, message: Message, datagram: Datagram, now: float) -> None:
         sa, header = self._sa, message.header

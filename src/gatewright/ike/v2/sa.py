@@ -159,6 +159,8 @@ class IkeSa:
         context = self.context
         self.timers[Timer.REKEY] = now + soft_limit(lifetime, context.timing, context.random)
         self.timers[Timer.EXPIRE] = now + lifetime
+        if self.path.nat_local:
+            self.timers[Timer.NAT_KEEPALIVE] = now + context.timing.nat_keepalive
         self.heard(now)
         self.emit(
             IkeSaEstablished(

@@ -17,10 +17,11 @@ from gatewright.ike.outputs import (
     PeerSilent,
     SendNatKeepalive,
 )
-from gatewright.ike.v2.children import ChildEntry, ChildState
+from gatewright.ike.v2.children import ChildEntry, ChildState, lesser
 from gatewright.ike.v2.errors import ExchangeError
 from gatewright.ike.v2.exchanges import Exchanges
 from gatewright.ike.v2.path import Path
+from gatewright.ike.v2.rivals import carried_elsewhere, superfluous
 from gatewright.ike.v2.sa import Handshake, IkeSa, Timer
 from gatewright.ike.v2.states import Event, State
 from gatewright.ike.v2.tasks.auth import preshared_key
@@ -253,7 +254,7 @@ class IkeSession:
 
     def receive(self, datagram: Datagram, now: float) -> None:
         self._exchanges.receive(datagram, now)
-        self._exchanges.proceed(now)
+        self._go_on(now)
 
     def next_timeout(self) -> float | None:
         sa = self._sa
@@ -277,7 +278,12 @@ class IkeSession:
         for timer in [timer for timer, when in sa.timers.items() if when <= now]:
             sa.timers.pop(timer, None)
             self._handle_timer(timer, now)
+        self._go_on(now)
+
+    def _go_on(self, now: float) -> None:
         self._exchanges.proceed(now)
+        if self._sa.state is State.ESTABLISHED and superfluous(self._sa):
+            self.close(now, "another IKE SA carries its traffic")
 
     # --- timers ------------------------------------------------------------------------------
 
@@ -299,12 +305,20 @@ class IkeSession:
             sa.children.deleted(entry, now, "its lifetime ended", 0.0)
             sa.agenda.add(DeleteSpi(entry.spi_in))
         for entry in sa.children.to_rekey(now):
-            if sa.children.twin(entry) is not None:
-                entry.rekey_at = None
-                sa.agenda.add(DeleteChild(entry, "another SA carries its traffic"))
-            else:
-                self._rekey(entry)
+            self._renew(entry, now)
         sa.children.remove_lingering(now)
+
+    def _renew(self, entry: ChildEntry, now: float) -> None:
+        """Most of its lifetime is over: rekey it, unless another SA carries its traffic."""
+        twin = self._sa.children.twin(entry)
+        superfluous_one = lesser(entry, twin) if twin is not None else None
+        if superfluous_one is None and carried_elsewhere(self._sa, entry, now):
+            superfluous_one = entry
+        if superfluous_one is not None:
+            superfluous_one.rekey_at = None
+            self._sa.agenda.add(DeleteChild(superfluous_one, "another SA carries its traffic"))
+        if superfluous_one is not entry:
+            self._rekey(entry)
 
     def _rekey(self, entry: ChildEntry) -> None:
         entry.rekey_at = None

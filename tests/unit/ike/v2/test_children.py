@@ -14,7 +14,7 @@ from gatewright.ike.outputs import (
     Output,
     UpdateTransport,
 )
-from gatewright.ike.v2.children import ChildEntry, Children, ChildState
+from gatewright.ike.v2.children import ChildEntry, Children, ChildState, lesser
 from gatewright.ike.v2.path import Path
 from gatewright.ipsec.association import ChildSa, SaKeys
 from gatewright.ipsec.secret import Secret
@@ -164,11 +164,13 @@ def test_the_time_to_rekey_and_the_time_to_go() -> None:
 
 def test_of_twins_both_sides_choose_the_same_one() -> None:
     first, second = entry(0x1001, 0x2002), entry(0x1002, 0x2001)
-    ours, _ = table(first, second)
-    mirrored_first, mirrored_second = entry(0x2002, 0x1001), entry(0x2001, 0x1002)
-    theirs, _ = table(mirrored_second, mirrored_first)
-    assert (ours.twin(first), ours.twin(second)) == (second, None)
-    assert (theirs.twin(mirrored_first), theirs.twin(mirrored_second)) == (mirrored_second, None)
+    children, _ = table(first, second)
+    assert (children.twin(first), children.twin(second)) == (second, first)
+    assert lesser(first, second) is lesser(second, first) is first
+    at_peer = entry(0x2002, 0x1001), entry(0x2001, 0x1002)
+    assert lesser(*at_peer) is at_peer[0]
+    second.state = ChildState.REPLACED
+    assert children.twin(first) is None
 
 
 def test_a_snapshot_tells_state_and_times() -> None:

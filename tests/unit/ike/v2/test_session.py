@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gatewright.ike.machine import Address, Datagram, Session
 from gatewright.ike.outputs import AdoptSession, NegotiationFailed, PeerSilent, Transmit
 from gatewright.ike.v2.children import ChildState
@@ -150,14 +152,19 @@ def test_a_child_s_lifetime_ends_at_its_time_even_while_the_window_is_full() -> 
     assert len(sa.children) == 0
 
 
-def test_of_twins_one_is_deleted_when_it_would_be_rekeyed() -> None:
+@pytest.mark.parametrize("due", [0x1001, 0x1002])
+def test_of_twins_the_lesser_is_deleted_when_either_would_be_rekeyed(due: int) -> None:
     session, sa = standing()
-    loser = entry(0x1001, 0x2001, rekey_at=NOW + 5, expire_at=NOW + 100)
-    winner = entry(0x1002, 0x2002, rekey_at=NOW + 50, expire_at=NOW + 100)
-    for each in (loser, winner):
+    lesser, greater = (
+        entry(0x1001, 0x2001, expire_at=NOW + 99),
+        entry(0x1002, 0x2002, expire_at=NOW + 99),
+    )
+    for each in (lesser, greater):
+        each.rekey_at = NOW + 5 if each.spi_in == due else NOW + 50
         sa.children.install(each, initiator=True, replaces=None)
     session.handle_timeout(NOW + 5)
-    assert (loser.state, winner.state) == (ChildState.DELETING, ChildState.INSTALLED)
+    assert lesser.state is ChildState.DELETING
+    assert [type(task) for task in sa.agenda] == ([] if due == 0x1001 else [RekeyChild])
 
 
 def test_settings_change_in_place() -> None:

@@ -19,7 +19,6 @@ from gatewright.ike.v2 import child_terms
 from gatewright.ike.v2.child_terms import ChildOffer, KeyMaterial, Terms, Trigger
 from gatewright.ike.v2.errors import (
     ExchangeError,
-    InvalidSyntax,
     PeerRefused,
     PeerViolation,
     TemporaryFailure,
@@ -174,12 +173,9 @@ def answer_exchange(
     ke: list[Payload] = []
     shared: Secret | None = None
     if terms.group is not None:
-        public = select(payloads, KePayload)
-        if not public:
-            raise InvalidSyntax("the peer offers a key exchange and sent no public value")
-        key_exchange.require_group(terms.group, public[0])
+        public = key_exchange.require_group(terms.group, select(payloads, KePayload))
         exchange = generate(terms.group, sa.context.random)
-        shared = key_exchange.agree(exchange, public[0])
+        shared = key_exchange.agree(exchange, public)
         ke = [key_exchange.to_payload(exchange)]
     nonce_i = select(payloads, NoncePayload)[0].nonce
     nonce_r = sa.context.random(NONCE_LENGTH)

@@ -133,9 +133,9 @@ def respond(sa: IkeSa, inbound: Inbound, now: float) -> list[Payload]:
     """
     assert sa.handshake is not None
     chosen = _choose(sa, sa.handshake, select(inbound.payloads, SaPayload)[0])
-    peer_value = select(inbound.payloads, KePayload)[0]
-    key_exchange.require_group(chosen.method.group, peer_value)
-    exchange = generate(chosen.method.group, sa.context.random)
+    group = chosen.method.group
+    peer_value = key_exchange.require_group(group, select(inbound.payloads, KePayload))
+    exchange = generate(group, sa.context.random)
     shared = key_exchange.agree(exchange, peer_value)
     handshake = sa.handshake
     handshake.request = inbound.datagram.payload

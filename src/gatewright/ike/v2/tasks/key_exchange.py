@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gatewright.crypto.groups import InvalidPublicValue, KeyExchange
 from gatewright.iana.algorithms import Group
@@ -31,13 +31,17 @@ def agree(exchange: KeyExchange, peer: KePayload) -> Secret:
         raise InvalidSyntax(f"the peer's public value is not valid: {error}") from None
 
 
-def require_group(chosen: Group, peer: KePayload) -> None:
-    """`InvalidKePayload` when the initiator guessed another group than the one chosen."""
-    if peer.group != chosen.number:
-        guessed = algorithm_name(TransformType.KE, (peer.group, None))
-        raise InvalidKePayload(
-            chosen.number, f"the peer began with group {guessed}, {chosen.name} is wanted"
-        )
+def require_group(chosen: Group, offered: Sequence[KePayload]) -> KePayload:
+    """The initiator's public value of the chosen group.
+
+    Raises `InvalidKePayload` when it guessed another group, or none (RFC 7296 section 1.3).
+    """
+    if offered and offered[0].group == chosen.number:
+        return offered[0]
+    guessed = algorithm_name(TransformType.KE, (offered[0].group, None)) if offered else "none"
+    raise InvalidKePayload(
+        chosen.number, f"the peer began with group {guessed}, {chosen.name} is wanted"
+    )
 
 
 def group_wanted(notify: NotifyPayload, offered: Iterable[Group], tried: Iterable[Group]) -> Group:

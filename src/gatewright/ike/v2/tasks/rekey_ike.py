@@ -139,9 +139,9 @@ def respond(sa: IkeSa, inbound: Inbound, now: float) -> list[Payload]:
         raise TemporaryFailure("a child SA is being rekeyed or closed")
     offered = select(inbound.payloads, SaPayload)[0]
     chosen = choose_ike(sa.connection.proposals, offered, spi_size=SPI_LENGTH)
-    peer_value = select(inbound.payloads, KePayload)[0]
-    key_exchange.require_group(chosen.method.group, peer_value)
-    exchange = generate(chosen.method.group, sa.context.random)
+    group = chosen.method.group
+    peer_value = key_exchange.require_group(group, select(inbound.payloads, KePayload))
+    exchange = generate(group, sa.context.random)
     shared = key_exchange.agree(exchange, peer_value)
     nonce_i = select(inbound.payloads, NoncePayload)[0].nonce
     nonce_r = sa.context.random(NONCE_LENGTH)

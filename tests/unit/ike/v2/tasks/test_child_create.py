@@ -8,7 +8,6 @@ from gatewright.iana.ikev2 import NotifyType
 from gatewright.ike.outputs import Fault, InstallChildSa
 from gatewright.ike.v2.errors import (
     InvalidKePayload,
-    InvalidSyntax,
     PeerRefused,
     PeerViolation,
     TemporaryFailure,
@@ -63,7 +62,7 @@ def test_a_key_exchange_without_a_public_value() -> None:
     request = CreateChild(a.connection.children[0], None).build(a, NOW)
     assert request is not None
     without = [each for each in request if not isinstance(each, KePayload)]
-    with pytest.raises(InvalidSyntax):
+    with pytest.raises(InvalidKePayload):
         respond(b, inbound(b, 36, without, response=False), NOW)
 
     task = CreateChild(a.connection.children[0], None)

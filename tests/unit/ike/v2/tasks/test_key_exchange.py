@@ -36,9 +36,12 @@ def test_a_value_of_another_group() -> None:
     with pytest.raises(PeerViolation):
         agree(generate(X25519, seeded(1)), KePayload(19, bytes(64)))
     with pytest.raises(InvalidKePayload) as caught:
-        require_group(X25519, KePayload(19, bytes(64)))
+        require_group(X25519, [KePayload(19, bytes(64))])
     assert caught.value.group == 31
-    require_group(X25519, KePayload(31, bytes(32)))
+    with pytest.raises(InvalidKePayload, match="none"):
+        require_group(X25519, [])
+    right = KePayload(31, bytes(32))
+    assert require_group(X25519, [right]) == right
 
 
 def wanted(number: int) -> NotifyPayload:
