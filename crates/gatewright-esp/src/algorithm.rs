@@ -299,3 +299,49 @@ impl Algorithm {
         (block - (inner_len + 2) % block) % block
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_again() {
+        for cipher in Cipher::ALL {
+            assert_eq!(Cipher::from_name(cipher.name()), Some(cipher));
+        }
+        for integrity in Integrity::ALL {
+            assert_eq!(Integrity::from_name(integrity.name()), Some(integrity));
+        }
+        assert_eq!(Cipher::from_name("AES-128-GCM"), None);
+    }
+
+    #[test]
+    fn a_packet_is_authenticated_exactly_once() {
+        let error = |cipher, integrity| Algorithm::from_names(cipher, integrity).unwrap_err();
+        let sha1 = Some("hmac-sha1-96");
+        assert_eq!(
+            error("aes-128-gcm", sha1),
+            AlgorithmError::IntegrityWithAead
+        );
+        assert_eq!(error("aes-128-cbc", None), AlgorithmError::NoIntegrity);
+        assert_eq!(error("null", None), AlgorithmError::NoIntegrity);
+        assert_eq!(error("rot13", sha1), AlgorithmError::UnknownCipher);
+        assert_eq!(
+            error("null", Some("crc32")),
+            AlgorithmError::UnknownIntegrity
+        );
+    }
+
+    #[test]
+    fn lengths_of_a_packet() {
+        let gcm = Algorithm::from_names("aes-128-gcm", None).unwrap();
+        assert_eq!((gcm.header_len(), gcm.icv_len()), (16, 16));
+        // 16 in front, 1400 + 2 of padding + 2 of trailer, 16 of ICV.
+        assert_eq!(gcm.sealed_len(1400), 16 + 1404 + 16);
+        let cbc = Algorithm::from_names("aes-256-cbc", Some("hmac-sha512-256")).unwrap();
+        assert_eq!((cbc.header_len(), cbc.icv_len()), (24, 32));
+        assert_eq!(cbc.padding_len(14), 0);
+        assert_eq!(cbc.padding_len(15), 15);
+    }
+}

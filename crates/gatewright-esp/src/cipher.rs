@@ -1,19 +1,19 @@
 //! The ciphers, keyed once per SA.
 //!
-//! AEADs come from aws-lc-rs, which has AES-GCM with the processor's vector AES; CBC from
-//! RustCrypto, since aws-lc-rs has none without padding of its own.
+//! All from aws-lc-rs: AES-GCM with the processor's vector AES, and of the CBC modes its code took
+//! the least time for a packet of 1,408 octets (AES-128 1,006 against 1,246 ns to encrypt and 141
+//! against 248 ns to decrypt, triple DES 43 to 74 against 166 to 235 us, RustCrypto's second).
 
-use aes::{Aes128, Aes192, Aes256};
 use aws_lc_rs::aead::{
     Aad, LessSafeKey, Nonce, UnboundKey, AES_128_GCM, AES_192_GCM, AES_256_GCM, CHACHA20_POLY1305,
     NONCE_LEN,
 };
-use cbc::cipher::{
-    Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit,
-    KeyInit,
+use aws_lc_rs::cipher::{
+    self, DecryptingKey, DecryptionContext, EncryptingKey, EncryptionContext, UnboundCipherKey,
 };
-use cbc::{Decryptor, Encryptor};
-use des::{Des, TdesEde3};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::iv::FixedLength;
+use zeroize::Zeroizing;
 
 use crate::algorithm::Cipher;
 use crate::keys::KeyError;
@@ -30,13 +30,17 @@ pub enum CipherKey {
     Null,
 }
 
-/// A keyed block cipher.
+/// A block cipher keyed for one direction.
 pub enum CbcKey {
-    Aes128(Aes128),
-    Aes192(Aes192),
-    Aes256(Aes256),
-    TripleDes(TdesEde3),
-    Des(Des),
+    Encrypting(EncryptingKey),
+    Decrypting(DecryptingKey),
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Seal,
+    Open,
 }
 
 /// The cryptography refused: for opening, the tag is wrong.
@@ -44,7 +48,7 @@ pub struct Refused;
 
 impl CipherKey {
     /// `octets` are key and salt as they stand in the keying material.
-    pub fn new(cipher: Cipher, octets: &[u8]) -> Result<Self, KeyError> {
+    pub fn new(cipher: Cipher, octets: &[u8], direction: Direction) -> Result<Self, KeyError> {
         let expected = cipher.key_len() + cipher.salt_len();
         let (key, salt) = octets
             .split_at_checked(cipher.key_len())
@@ -64,76 +68,83 @@ impl CipherKey {
             Cipher::Aes256Gcm => aead(&AES_256_GCM),
             Cipher::ChaCha20Poly1305 => aead(&CHACHA20_POLY1305),
             Cipher::Null => Ok(Self::Null),
-            _ => CbcKey::new(cipher, key).map(|key| Self::Cbc(Box::new(key))),
+            _ => CbcKey::new(cipher, key, direction).map(|key| Self::Cbc(Box::new(key))),
         }
     }
 }
 
 impl CbcKey {
-    fn new(cipher: Cipher, key: &[u8]) -> Result<Self, KeyError> {
-        let keyed = match cipher {
-            Cipher::Aes128Cbc => Aes128::new_from_slice(key).map(Self::Aes128),
-            Cipher::Aes192Cbc => Aes192::new_from_slice(key).map(Self::Aes192),
-            Cipher::Aes256Cbc => Aes256::new_from_slice(key).map(Self::Aes256),
-            Cipher::TripleDesCbc => {
-                refuse_weak(key)?;
-                TdesEde3::new_from_slice(key).map(Self::TripleDes)
-            }
-            Cipher::DesCbc => {
-                refuse_weak(key)?;
-                Des::new_from_slice(key).map(Self::Des)
-            }
+    fn new(cipher: Cipher, key: &[u8], direction: Direction) -> Result<Self, KeyError> {
+        let des_key = with_odd_parity(key);
+        // aws-lc-rs marks the DES ciphers as deprecated to say that they are for legacy use only.
+        #[allow(deprecated)]
+        let (algorithm, key, refusal) = match cipher {
+            Cipher::Aes128Cbc => (&cipher::AES_128, key, KeyError::Refused),
+            Cipher::Aes192Cbc => (&cipher::AES_192, key, KeyError::Refused),
+            Cipher::Aes256Cbc => (&cipher::AES_256, key, KeyError::Refused),
+            // Of a key of the right length only a weak one is refused, and a triple one that
+            // amounts to less than three keys (RFC 2451 section 2.3).
+            Cipher::TripleDesCbc => (
+                &cipher::DES_EDE3_FOR_LEGACY_USE_ONLY,
+                &des_key[..],
+                KeyError::WeakKey,
+            ),
+            Cipher::DesCbc => (
+                &cipher::DES_FOR_LEGACY_USE_ONLY,
+                &des_key[..],
+                KeyError::WeakKey,
+            ),
             _ => return Err(KeyError::Refused),
         };
-        keyed.map_err(|_| KeyError::Refused)
+        let keyed = UnboundCipherKey::new(algorithm, key).and_then(|key| match direction {
+            Direction::Seal => EncryptingKey::cbc(key).map(Self::Encrypting),
+            Direction::Open => DecryptingKey::cbc(key).map(Self::Decrypting),
+        });
+        keyed.map_err(|_| refusal)
     }
 
     /// Encrypts whole blocks in place.
     pub fn encrypt(&self, iv: &[u8], data: &mut [u8]) -> Result<(), Refused> {
-        match self {
-            Self::Aes128(key) => encrypt(key, iv, data),
-            Self::Aes192(key) => encrypt(key, iv, data),
-            Self::Aes256(key) => encrypt(key, iv, data),
-            Self::TripleDes(key) => encrypt(key, iv, data),
-            Self::Des(key) => encrypt(key, iv, data),
-        }
+        let Self::Encrypting(key) = self else {
+            return Err(Refused);
+        };
+        let context = match *iv {
+            [a, b, c, d, e, f, g, h] => {
+                EncryptionContext::Iv64(FixedLength::from([a, b, c, d, e, f, g, h]))
+            }
+            _ => EncryptionContext::Iv128(FixedLength::try_from(iv)?),
+        };
+        key.less_safe_encrypt(data, context)?;
+        Ok(())
     }
 
     /// Decrypts whole blocks in place.
     pub fn decrypt(&self, iv: &[u8], data: &mut [u8]) -> Result<(), Refused> {
-        match self {
-            Self::Aes128(key) => decrypt(key, iv, data),
-            Self::Aes192(key) => decrypt(key, iv, data),
-            Self::Aes256(key) => decrypt(key, iv, data),
-            Self::TripleDes(key) => decrypt(key, iv, data),
-            Self::Des(key) => decrypt(key, iv, data),
-        }
+        let Self::Decrypting(key) = self else {
+            return Err(Refused);
+        };
+        let context = match *iv {
+            [a, b, c, d, e, f, g, h] => {
+                DecryptionContext::Iv64(FixedLength::from([a, b, c, d, e, f, g, h]))
+            }
+            _ => DecryptionContext::Iv128(FixedLength::try_from(iv)?),
+        };
+        key.decrypt(data, context)?;
+        Ok(())
     }
 }
 
-/// Single DES weak keys, and 3DES keys that amount to single DES (RFC 2451 section 2.3).
-fn refuse_weak(key: &[u8]) -> Result<(), KeyError> {
-    des::weak_key_test(key).map_err(|_| KeyError::WeakKey)
+impl From<Unspecified> for Refused {
+    fn from(_: Unspecified) -> Self {
+        Self
+    }
 }
 
-fn encrypt<C: BlockCipherEncrypt>(key: &C, iv: &[u8], data: &mut [u8]) -> Result<(), Refused> {
-    let iv = Array::try_from(iv).map_err(|_| Refused)?;
-    let (blocks, rest) = Array::slice_as_chunks_mut(data);
-    if !rest.is_empty() {
-        return Err(Refused);
-    }
-    Encryptor::inner_iv_init(key, &iv).encrypt_blocks(blocks);
-    Ok(())
-}
-
-fn decrypt<C: BlockCipherDecrypt>(key: &C, iv: &[u8], data: &mut [u8]) -> Result<(), Refused> {
-    let iv = Array::try_from(iv).map_err(|_| Refused)?;
-    let (blocks, rest) = Array::slice_as_chunks_mut(data);
-    if !rest.is_empty() {
-        return Err(Refused);
-    }
-    Decryptor::inner_iv_init(key, &iv).decrypt_blocks(blocks);
-    Ok(())
+/// The key with its parity bits set, which DES ignores and IKE does not make: the list of weak keys
+/// is of keys with odd parity (RFC 2409 appendix A).
+fn with_odd_parity(key: &[u8]) -> Zeroizing<Vec<u8>> {
+    let odd = |octet: &u8| (octet & 0xfe) | u8::from((octet >> 1).count_ones() % 2 == 0);
+    Zeroizing::new(key.iter().map(odd).collect())
 }
 
 /// The nonce: salt, then the explicit IV (RFC 4106 section 4, RFC 7634 section 2).

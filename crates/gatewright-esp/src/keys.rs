@@ -97,3 +97,14 @@ impl fmt::Display for KeyError {
 }
 
 impl std::error::Error for KeyError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_prints_the_octets() {
+        let keys = EspKeys::new(&[0xab; 20], &[0xcd; 16]);
+        assert_eq!(format!("{keys:?}"), "EspKeys(20 octets, 16 octets)");
+    }
+}

@@ -7,7 +7,7 @@ use gatewright_packet::IpPacket;
 
 use crate::algorithm::Algorithm;
 use crate::auth::Authenticator;
-use crate::cipher::{additional_data, nonce, CipherKey};
+use crate::cipher::{additional_data, nonce, CipherKey, Direction};
 use crate::keys::{check_spi, EspKeys, KeyError};
 use crate::overhead::{ESP_HEADER_LEN, ESP_TRAILER_LEN};
 
@@ -111,7 +111,7 @@ impl OpenContext {
             algorithm,
             spi,
             esn,
-            cipher: CipherKey::new(algorithm.cipher(), keys.encryption())?,
+            cipher: CipherKey::new(algorithm.cipher(), keys.encryption(), Direction::Open)?,
             authenticator,
         })
     }

@@ -97,3 +97,60 @@ pub const fn outer_df(inner: bool, policy: DfPolicy) -> bool {
         DfPolicy::Clear => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6040 section 4.2, figure 4: rows by inner, columns by outer header, both in the order
+    /// Not-ECT, ECT(0), ECT(1), CE.
+    #[test]
+    fn decapsulation_is_the_table_of_the_rfc() {
+        use Ecn::{Ce, Ect0, Ect1, NotEct};
+        let columns = [NotEct, Ect0, Ect1, Ce];
+        let table = [
+            (
+                NotEct,
+                [Ok(NotEct), Ok(NotEct), Ok(NotEct), Err(IllegalEcn)],
+            ),
+            (Ect0, [Ok(Ect0), Ok(Ect0), Ok(Ect1), Ok(Ce)]),
+            (Ect1, [Ok(Ect1), Ok(Ect1), Ok(Ect1), Ok(Ce)]),
+            (Ce, [Ok(Ce), Ok(Ce), Ok(Ce), Ok(Ce)]),
+        ];
+        for (inner, row) in table {
+            for (outer, expected) in columns.into_iter().zip(row) {
+                let result = decapsulate_ecn(inner, outer);
+                assert_eq!(result, expected, "{inner:?} in {outer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ecn_is_the_lower_two_bits() {
+        for (bits, ecn) in [
+            (0, Ecn::NotEct),
+            (1, Ecn::Ect1),
+            (2, Ecn::Ect0),
+            (3, Ecn::Ce),
+        ] {
+            assert_eq!(Ecn::from_traffic_class(0xb8 | bits), ecn);
+            assert_eq!(ecn.bits(), bits);
+        }
+    }
+
+    #[test]
+    fn encapsulation_copies_ecn_and_chooses_dscp() {
+        assert_eq!(encapsulate_traffic_class(0xbb, DscpPolicy::Copy), 0xbb);
+        let fixed = DscpPolicy::Fixed(0b10_1000);
+        assert_eq!(encapsulate_traffic_class(0xbb, fixed), 0xa3);
+    }
+
+    #[test]
+    fn df_follows_its_policy() {
+        for inner in [false, true] {
+            assert_eq!(outer_df(inner, DfPolicy::Copy), inner);
+            assert!(outer_df(inner, DfPolicy::Set));
+            assert!(!outer_df(inner, DfPolicy::Clear));
+        }
+    }
+}

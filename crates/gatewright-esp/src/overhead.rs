@@ -87,3 +87,70 @@ impl Overhead {
         whole_blocks.saturating_sub(ESP_TRAILER_LEN)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::algorithm::{Cipher, Integrity};
+
+    fn overheads() -> Vec<Overhead> {
+        let mut all = Vec::new();
+        for cipher in Cipher::ALL {
+            for integrity in [
+                None,
+                Some(Integrity::HmacSha512_256),
+                Some(Integrity::HmacMd5_96),
+            ] {
+                let Ok(algorithm) = Algorithm::new(cipher, integrity) else {
+                    continue;
+                };
+                for encapsulation in [Encapsulation::Protocol50, Encapsulation::Udp] {
+                    for family in [OuterFamily::V4, OuterFamily::V6] {
+                        all.push(Overhead::new(algorithm, encapsulation, family));
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_longest_inner_packet_fits_and_one_octet_more_does_not() {
+        for overhead in overheads() {
+            for mtu in (200..300).chain([1280, 1400, 1492, 1500, 9000, 65_535]) {
+                let inner = overhead.max_inner_len(mtu);
+                assert!(overhead.outer_len(inner) <= mtu, "{overhead:?} {mtu}");
+                assert!(overhead.outer_len(inner + 1) > mtu, "{overhead:?} {mtu}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_mtu_that_is_too_small_leaves_nothing() {
+        for overhead in overheads() {
+            assert_eq!(overhead.max_inner_len(0), 0);
+            assert_eq!(overhead.max_inner_len(overhead.outer_header_len()), 0);
+        }
+    }
+
+    #[test]
+    fn gcm_in_udp_over_ethernet() {
+        let gcm = Algorithm::from_names("aes-128-gcm", None).unwrap();
+        let overhead = Overhead::new(gcm, Encapsulation::Udp, OuterFamily::V4);
+        // 20 IP, 8 UDP, 8 ESP, 8 IV, 16 ICV: 1440 remain, 2 of them trailer.
+        assert_eq!(overhead.max_inner_len(1500), 1438);
+    }
+
+    #[test]
+    fn the_rooms_hold_every_algorithm() {
+        for overhead in overheads() {
+            let front = overhead.outer_header_len() + overhead.algorithm.header_len();
+            assert!(front <= HEADROOM);
+            for inner in 0..64 {
+                let behind = overhead.outer_len(inner) - front - inner;
+                assert!(behind <= TAILROOM);
+            }
+        }
+    }
+}

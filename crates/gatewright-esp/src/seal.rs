@@ -3,12 +3,12 @@
 use core::fmt;
 use core::ops::Range;
 
-use aes::Aes128;
-use cbc::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use aws_lc_rs::cipher::{EncryptingKey, EncryptionContext, UnboundCipherKey, AES_128};
+use aws_lc_rs::error::Unspecified;
 
 use crate::algorithm::Algorithm;
 use crate::auth::Authenticator;
-use crate::cipher::{additional_data, nonce, CipherKey};
+use crate::cipher::{additional_data, nonce, CipherKey, Direction};
 use crate::keys::{check_spi, EspKeys, KeyError};
 use crate::overhead::{ESP_HEADER_LEN, ESP_TRAILER_LEN};
 
@@ -24,15 +24,22 @@ pub struct SealContext {
 
 /// Unpredictable IVs for CBC: the sequence number, encrypted under a key of its own
 /// (NIST SP 800-38A appendix C, first method).
-struct IvSource(Aes128);
+struct IvSource(EncryptingKey);
 
 impl IvSource {
-    fn fill(&self, seq: u64, iv: &mut [u8]) {
-        let mut block = Array::from(u128::from(seq).to_be_bytes());
-        self.0.encrypt_block(&mut block);
+    fn new(seed: &[u8; 16]) -> Result<Self, KeyError> {
+        let key = UnboundCipherKey::new(&AES_128, seed).and_then(EncryptingKey::ecb);
+        key.map(Self).map_err(|_| KeyError::Refused)
+    }
+
+    fn fill(&self, seq: u64, iv: &mut [u8]) -> Result<(), Unspecified> {
+        let mut block = u128::from(seq).to_be_bytes();
+        self.0
+            .less_safe_encrypt(&mut block, EncryptionContext::None)?;
         for (to, from) in iv.iter_mut().zip(block) {
             *to = from;
         }
+        Ok(())
     }
 }
 
@@ -90,9 +97,9 @@ impl SealContext {
             algorithm,
             spi,
             esn,
-            cipher: CipherKey::new(algorithm.cipher(), keys.encryption())?,
+            cipher: CipherKey::new(algorithm.cipher(), keys.encryption(), Direction::Seal)?,
             authenticator,
-            ivs: IvSource(Aes128::new(&Array::from(*iv_seed))),
+            ivs: IvSource::new(iv_seed)?,
         })
     }
 
@@ -144,7 +151,7 @@ impl SealContext {
         let packet = buf.get_mut(start..end).ok_or(SealError::Tailroom)?;
         let (header, rest) = packet.split_at_mut(header_len);
         let (body, icv) = rest.split_at_mut(inner.len() + padding + ESP_TRAILER_LEN);
-        self.write_header(header, seq);
+        self.write_header(header, seq)?;
         if let Some(trailer) = body.get_mut(inner.len()..) {
             write_trailer(trailer, padding, next_header);
         }
@@ -163,7 +170,7 @@ impl SealContext {
     }
 
     /// SPI, the low half of the sequence number, and the IV.
-    fn write_header(&self, header: &mut [u8], seq: u64) {
+    fn write_header(&self, header: &mut [u8], seq: u64) -> Result<(), SealError> {
         let (fixed, iv) = header.split_at_mut(ESP_HEADER_LEN);
         let (spi, low) = fixed.split_at_mut(4);
         spi.copy_from_slice(&self.spi.to_be_bytes());
@@ -171,9 +178,10 @@ impl SealContext {
         match self.cipher {
             // A counter: unique for the key, as a GCM IV has to be (RFC 4106 section 3.1).
             CipherKey::Aead(..) => iv.copy_from_slice(&seq.to_be_bytes()),
-            CipherKey::Cbc(_) => self.ivs.fill(seq, iv),
+            CipherKey::Cbc(_) => self.ivs.fill(seq, iv).map_err(|_| SealError::Crypto)?,
             CipherKey::Null => {}
         }
+        Ok(())
     }
 
     fn seal_aead(

@@ -143,6 +143,8 @@ fn wrong_keys_are_refused_by_name() {
     };
     let weak = [0x01; 8];
     assert_eq!(refusal(&weak, &[0; 16], SPI), KeyError::WeakKey);
+    let without_parity = [0x00; 8];
+    assert_eq!(refusal(&without_parity, &[0; 16], SPI), KeyError::WeakKey);
     assert_eq!(refusal(&[9; 8], &[0; 16], 255), KeyError::ReservedSpi);
     let short = KeyError::EncryptionLength {
         expected: 8,
@@ -154,6 +156,43 @@ fn wrong_keys_are_refused_by_name() {
         actual: 20,
     };
     assert_eq!(refusal(&[9; 8], &[0; 20], SPI), long);
+}
+
+#[test]
+fn a_triple_key_of_less_than_three_keys_is_refused() {
+    let algorithm = Algorithm::from_names("3des-cbc", Some("hmac-sha1-96")).unwrap();
+    let parts = [[0x13; 8], [0x25; 8], [0x37; 8]];
+    for (first, second, third, accepted) in [(0, 1, 2, true), (0, 0, 1, false), (0, 1, 0, false)] {
+        let key = [parts[first], parts[second], parts[third]].concat();
+        let keys = EspKeys::new(&key, &[0; 20]);
+        let made = OpenContext::new(algorithm, &keys, SPI, false).map(|_| ());
+        assert_eq!(
+            made,
+            if accepted {
+                Ok(())
+            } else {
+                Err(KeyError::WeakKey)
+            }
+        );
+    }
+}
+
+#[test]
+fn cbc_ivs_differ_and_do_not_count() {
+    let algorithm = Algorithm::from_names("aes-256-cbc", Some("hmac-sha256-128")).unwrap();
+    let (seal, _) = contexts(algorithm, false);
+    let iv = |seq| sealed(&seal, &ipv4(b"same"), seq)[8..24].to_vec();
+    let ivs: Vec<_> = (1..100).map(iv).collect();
+    let distinct: std::collections::BTreeSet<_> = ivs.iter().collect();
+    assert_eq!(distinct.len(), ivs.len());
+    for pair in ivs.windows(2) {
+        let differing = pair[0]
+            .iter()
+            .zip(&pair[1])
+            .map(|(a, b)| (a ^ b).count_ones());
+        let differing: u32 = differing.sum();
+        assert!(differing > 20, "{differing} of 128 bits");
+    }
 }
 
 #[test]
