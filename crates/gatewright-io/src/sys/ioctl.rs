@@ -78,8 +78,13 @@ pub(crate) fn configure_interface(name: &str, mtu: u32, queue: u32) -> io::Resul
 
     let mut queue_request = request(name)?;
     queue_request.ifr_ifru.ifru_metric = number(queue);
+    // Only root outside any user namespace may set the queue (the others may): inside one the
+    // device keeps the kernel's default, which costs packets in bursts and nothing else.
     // SAFETY: SIOCSIFTXQLEN reads one ifreq, of it `ifr_qlen`, an int in the union like the metric.
-    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFTXQLEN, &queue_request) })?;
+    match check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFTXQLEN, &queue_request) }) {
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+        _ => {}
+    }
 
     let mut flags = request(name)?;
     // SAFETY: SIOCGIFFLAGS reads and writes one ifreq.
