@@ -69,6 +69,7 @@ def install_missing() -> None:
     if os.geteuid() != 0:
         _leave_to_user(missing)
         return
+    say("installing them")
     with _no_service_starts():
         _apt_install([package.name for package in missing])
     _disable_units(missing)

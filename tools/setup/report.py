@@ -20,13 +20,25 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 
 def run(command: Sequence[str], *, what: str, environment: Mapping[str, str] | None = None) -> None:
-    """Run a command from the checkout's top, its output on the terminal.
+    """Run a command from the checkout's top.  Its output is shown only when it fails.
 
-    Raises ``SetupError`` when it fails or is not there; ``what`` names the step in the message.
+    Raises ``SetupError`` then, or when the command is not there; ``what`` names the step.
     """
     try:
-        status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     except FileNotFoundError:
         raise SetupError(f"{what}: there is no {command[0]}") from None
-    if status != 0:
-        raise SetupError(f"{what}: `{' '.join(command)}` ended with status {status} (see above)")
+    if done.returncode != 0:
+        say(done.stdout)
+        raise SetupError(
+            f"{what}: `{' '.join(command)}` ended with status {done.returncode} (see above)"
+        )

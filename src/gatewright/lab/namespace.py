@@ -25,7 +25,9 @@ def run_ip(lines: Iterable[str], namespace: str | None = None) -> None:
 
     Raises ``LabError`` with the command's own words.
     """
-    command = ["ip", *(("-n", namespace) if namespace else ()), "-batch", "-"]
+    # Not `ip -n`: that makes mounts as well, which not every container allows.
+    enter = ("nsenter", f"--net={NAMED / namespace}", "--") if namespace else ()
+    command = [*enter, "ip", "-batch", "-"]
     text = "\n".join(lines)
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
