@@ -133,7 +133,7 @@ counters! {
         TunReadErrors = "tun_read_errors",
         /// Errors of receiving, such as an ICMP error for an earlier packet.
         ReceiveErrors = "receive_errors",
-        /// Workers that stopped because of a defect; traffic is blocked.
+        /// Workers that stopped by a defect or because the TUN device was removed; traffic is blocked.
         WorkersStopped = "workers_stopped",
     }
 }

@@ -57,7 +57,7 @@ pub enum EngineError {
     MixedTransport(IpAddr, IpAddr),
     /// Another SA has this inbound SPI.
     DuplicateSpi(u32),
-    /// The packet thread ended because of a defect.
+    /// The packet thread ended: a defect, or the device was taken away.
     WorkerStopped(String),
 }
 
@@ -88,8 +88,8 @@ impl fmt::Display for EngineError {
             }
             Self::WorkerStopped(message) => write!(
                 formatter,
-                "the packet engine stopped because of a defect ({message}); protected traffic is \
-                 blocked until the gateway is restarted"
+                "the packet engine stopped: {message}; protected traffic is blocked until the \
+                 gateway is restarted"
             ),
         }
     }

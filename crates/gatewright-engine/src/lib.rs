@@ -26,6 +26,7 @@ mod outbound;
 mod path;
 mod rate;
 mod runtime;
+mod sealing;
 mod settings;
 mod waiting;
 mod worker;

@@ -6,35 +6,32 @@
 //! 3. `decide`: the flow cache, else the SPD: protect, or drop by name.
 //! 4. `choose_association`: the newest pair of the policy that is in use and covers the packet;
 //!    none: `wait_for_association` queues the frame and asks the control plane for one.
-//! 5. `dispatch`: too large for the path: `answer_too_big` tells the sender, or `send_fragments`
-//!    makes fragments; else `send_segments` cuts what offload had joined, and for each packet
-//! 6. `seal_packet`: it is copied to its place in the arena, once, its checksum completed where
-//!    offload left that to us, and sealed there with the next sequence number, with the outer
-//!    header before it for protocol 50.
+//! 5. `dispatch`: too large for the path: `answer_too_big` tells the sender, or
+//!    `Sealer::send_fragments` makes fragments; else `Sealer::send_segments` cuts what offload had
+//!    joined, and for each packet
+//! 6. `Sealer::seal_packet`: it is copied to its place in the arena, once, its checksum completed
+//!    where offload left that to us, and sealed there with the next sequence number, with the
+//!    outer header before it for protocol 50.
 //! 7. `Arena::flush`: runs of packets go to the sockets, when the arena is full or nothing more
 //!    is to be read.
 //!
 //! The functions stand in this order.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use gatewright_esp::outer::{encapsulate_traffic_class, outer_df, DfPolicy, DscpPolicy};
-use gatewright_io::{Encapsulation, Tun, VNET_HEADER_LEN};
+use gatewright_io::{Tun, VNET_HEADER_LEN};
 use gatewright_offload::{SplitError, Splitter, VirtioNetHeader};
-use gatewright_packet::emit::{Ipv4Header, Ipv6Header};
-use gatewright_packet::fragment::Fragments;
 use gatewright_packet::icmp_error::{self, IcmpError, MAX_ICMP_ERROR_LEN};
-use gatewright_packet::{protocol, FlowKey, IpPacket, Ipv4Packet};
+use gatewright_packet::{FlowKey, IpPacket};
 use gatewright_spd::{Action, Fit, Flow, FlowCache, Lookup};
 
-use crate::arena::{Arena, Destination};
 use crate::association::{self, Association};
 use crate::control::{Shared, Tables};
 use crate::counters::{Count, Counters, DropReason};
-use crate::event::{Event, Expiry};
+use crate::event::Event;
 use crate::rate::RateLimit;
+use crate::sealing::Sealer;
 use crate::waiting::Waiting;
 
 /// Frames read in one go, so that the other direction gets its turn.
@@ -64,10 +61,7 @@ pub(crate) struct OutboundPath {
     frame: Box<[u8]>,
     cache: FlowCache<Arc<Association>>,
     waiting: Waiting,
-    arena: Arena,
-    /// A packet that is to be fragmented, and one fragment of it.
-    scratch: Box<[u8]>,
-    fragment: Box<[u8]>,
+    sealer: Sealer,
     answers: RateLimit,
 }
 
@@ -89,17 +83,21 @@ impl OutboundPath {
             frame: vec![0; FRAME_LEN].into_boxed_slice(),
             cache: FlowCache::new(CACHED_FLOWS, seed),
             waiting: Waiting::new(settings.waiting_packets, settings.waiting_octets),
-            arena: Arena::new(),
-            scratch: vec![0; FRAME_LEN].into_boxed_slice(),
-            fragment: vec![0; FRAME_LEN].into_boxed_slice(),
+            sealer: Sealer::new(),
             answers: RateLimit::new(ANSWERS_PER_SECOND, ANSWERS_AT_ONCE),
         }
     }
 
     /// Reads and sends what waits in the TUN device.  True when there may be more.
-    pub(crate) fn read_frames(&mut self, context: &Context<'_>, tun: &mut dyn Tun) -> bool {
+    ///
+    /// Fails when the device is gone.
+    pub(crate) fn read_frames(
+        &mut self,
+        context: &Context<'_>,
+        tun: &mut dyn Tun,
+    ) -> io::Result<bool> {
         let mut frame = std::mem::take(&mut self.frame);
-        let mut more = true;
+        let mut outcome = Ok(true);
         for _ in 0..BUDGET {
             match tun.read(&mut frame) {
                 Ok(len) => {
@@ -107,17 +105,21 @@ impl OutboundPath {
                     self.process_frame(context, &frame[..len], tun);
                 }
                 Err(error) => {
-                    if error.kind() != io::ErrorKind::WouldBlock {
-                        context.counters.add(Count::TunReadErrors, 1);
-                    }
-                    more = false;
+                    outcome = match error.kind() {
+                        io::ErrorKind::WouldBlock => Ok(false),
+                        io::ErrorKind::NotConnected => Err(error),
+                        _ => {
+                            context.counters.add(Count::TunReadErrors, 1);
+                            Ok(false)
+                        }
+                    };
                     break;
                 }
             }
         }
         self.frame = frame;
-        self.flush(context);
-        more
+        self.sealer.flush(context);
+        outcome
     }
 
     /// Takes a frame (virtio-net header and IP packet) to the arena or to its end.
@@ -194,11 +196,11 @@ impl OutboundPath {
         let mtu = pair.inner_mtu(context.now);
         let packet = segments.packet();
         if segments.longest() <= mtu {
-            self.send_segments(context, pair, segments, false);
+            self.sealer.send_segments(context, pair, segments, false);
         } else if matches!(packet, IpPacket::V6(_)) && segments.longest() <= IPV6_LEAST_MTU {
             // No IPv6 sender has to make smaller packets (RFC 8200 section 5): the outer packet
             // is fragmented (RFC 2473 section 7.1).
-            self.send_segments(context, pair, segments, true);
+            self.sealer.send_segments(context, pair, segments, true);
         } else if packet.dont_fragment() {
             let count = segments.count() as u64;
             context.counters.drop_many(DropReason::TooBig, count);
@@ -207,165 +209,9 @@ impl OutboundPath {
             }
         } else {
             for index in 0..segments.count() {
-                self.send_fragments(context, pair, segments, index, mtu);
+                self.sealer
+                    .send_fragments(context, pair, segments, index, mtu);
             }
-        }
-    }
-
-    fn send_segments(
-        &mut self,
-        context: &Context<'_>,
-        pair: &Association,
-        segments: &Splitter<'_>,
-        fragment: bool,
-    ) {
-        let count = segments.count();
-        let Some(mut sending) = self.begin(context, pair, segments.packet(), count) else {
-            return;
-        };
-        if fragment {
-            sending.fragment_outer();
-        }
-        let mut done = Done::default();
-        for index in 0..count {
-            let len = segments.len_of(index);
-            let sealed = self.seal_packet(context, &sending, index, len, |place| {
-                segments.write(index, place).is_some()
-            });
-            done.add(sealed, len);
-        }
-        sending.account(context, &done);
-    }
-
-    /// Fragments one packet before ESP, so that the outer packet crosses whole (RFC 4301 section
-    /// 8.1 allows either; the peer is spared the reassembly of outer fragments).
-    fn send_fragments(
-        &mut self,
-        context: &Context<'_>,
-        pair: &Association,
-        segments: &Splitter<'_>,
-        index: usize,
-        mtu: usize,
-    ) {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let len = segments.write(index, &mut scratch);
-        let packet = len.map(|len| Ipv4Packet::new_checked(&scratch[..len]));
-        let fragments = match packet {
-            Some(Ok(packet)) => Fragments::new(packet, mtu).ok(),
-            _ => None,
-        };
-        match fragments {
-            Some(fragments) => self.seal_fragments(context, pair, segments.packet(), &fragments),
-            None => context.counters.drop_one(DropReason::Unfragmentable),
-        }
-        self.scratch = scratch;
-    }
-
-    fn seal_fragments(
-        &mut self,
-        context: &Context<'_>,
-        pair: &Association,
-        whole: &IpPacket<'_>,
-        fragments: &Fragments<'_>,
-    ) {
-        let count = fragments.count();
-        let Some(sending) = self.begin(context, pair, whole, count) else {
-            return;
-        };
-        let mut fragment = std::mem::take(&mut self.fragment);
-        let mut done = Done::default();
-        for index in 0..count {
-            let Ok(len) = fragments.write(index, &mut fragment) else {
-                context.counters.drop_one(DropReason::Unfragmentable);
-                continue;
-            };
-            let sealed = self.seal_packet(context, &sending, index, len, |place| {
-                place.copy_from_slice(&fragment[..len]);
-                true
-            });
-            done.add(sealed, len);
-        }
-        self.fragment = fragment;
-        context.counters.add(Count::FragmentsMade, done.packets);
-        sending.account(context, &done);
-    }
-
-    /// What all packets of a frame have in common, and their sequence numbers.
-    fn begin<'a>(
-        &self,
-        context: &Context<'_>,
-        pair: &'a Association,
-        packet: &IpPacket<'_>,
-        count: usize,
-    ) -> Option<Sending<'a>> {
-        let Some(destination) = destination(context.tables, pair, packet.traffic_class()) else {
-            let count = count as u64;
-            context.counters.drop_many(DropReason::NoSocket, count);
-            return None;
-        };
-        let Ok(sequence) = pair.live.take_sequence(count) else {
-            let tell = |event| context.shared.events.push(event);
-            pair.live.expire(pair.spi_in, Expiry::Sequence, &tell);
-            let count = count as u64;
-            context.counters.drop_many(DropReason::SaExhausted, count);
-            return None;
-        };
-        let (next_header, dont_fragment) = match packet {
-            IpPacket::V4(inner) => (protocol::IPV4, inner.dont_fragment()),
-            IpPacket::V6(_) => (protocol::IPV6, true),
-        };
-        Some(Sending {
-            pair,
-            destination,
-            sequence,
-            next_header,
-            dont_fragment,
-        })
-    }
-
-    /// Has `write` put an inner packet of `len` octets into the arena, and seals it there.
-    fn seal_packet(
-        &mut self,
-        context: &Context<'_>,
-        sending: &Sending<'_>,
-        index: usize,
-        len: usize,
-        write: impl FnOnce(&mut [u8]) -> bool,
-    ) -> bool {
-        let pair = sending.pair;
-        let seal = &pair.live.seal;
-        let outer_len = match pair.transport.encapsulation {
-            Encapsulation::Udp => 0,
-            Encapsulation::Protocol50 => pair.overhead.outer_header_len(),
-        };
-        let total = outer_len + seal.algorithm().sealed_len(len);
-        if self.arena.place(total).is_none() {
-            self.flush(context);
-        }
-        let Some(place) = self.arena.place(total) else {
-            context.counters.drop_one(DropReason::TooBig);
-            return false;
-        };
-        let start = outer_len + seal.algorithm().header_len();
-        let inner = start..start + len;
-        let sequence = sending.sequence + index as u64;
-        let sealed = write(&mut place[inner.clone()])
-            && seal
-                .seal_in_place(place, inner, sending.next_header, sequence)
-                .is_ok()
-            && sending.write_outer(&mut place[..outer_len], total - outer_len);
-        if sealed {
-            self.arena.commit(total, sending.destination);
-        } else {
-            context.counters.drop_one(DropReason::Seal);
-        }
-        sealed
-    }
-
-    /// Hands what was sealed to the sockets.
-    pub(crate) fn flush(&mut self, context: &Context<'_>) {
-        if !self.arena.is_empty() {
-            self.arena.flush(&context.tables.sockets, context.counters);
         }
     }
 
@@ -389,7 +235,7 @@ impl OutboundPath {
                 }
             }
         }
-        self.flush(context);
+        self.sealer.flush(context);
     }
 
     /// Drops what waits for a policy.
@@ -425,91 +271,6 @@ fn choose_association(tables: &Tables, policy_id: u32, flow: &Flow) -> Verdict {
         return Verdict::Drop(DropReason::FragmentPorts);
     }
     Verdict::Wait { policy_id, coming }
-}
-
-fn destination(tables: &Tables, pair: &Association, inner_class: u8) -> Option<Destination> {
-    let transport = &pair.transport;
-    let socket = tables.socket(transport.encapsulation, transport.local)?;
-    Some(Destination {
-        socket,
-        encapsulation: transport.encapsulation,
-        to: transport.remote,
-        tos: encapsulate_traffic_class(inner_class, DscpPolicy::Copy),
-        segmentation: tables.sockets[socket].socket.segmentation(),
-        fragment: false,
-    })
-}
-
-/// The packets of one frame on their way through an SA.
-struct Sending<'a> {
-    pair: &'a Association,
-    destination: Destination,
-    /// Of the first packet; the others follow.
-    sequence: u64,
-    next_header: u8,
-    /// DF of the inner packet; true for IPv6.
-    dont_fragment: bool,
-}
-
-/// How many of them were sealed.
-#[derive(Default)]
-struct Done {
-    packets: u64,
-    octets: u64,
-}
-
-impl Done {
-    fn add(&mut self, sealed: bool, len: usize) {
-        if sealed {
-            self.packets += 1;
-            self.octets += len as u64;
-        }
-    }
-}
-
-impl Sending<'_> {
-    /// The outer packet is larger than the path takes and goes in fragments.
-    fn fragment_outer(&mut self) {
-        self.destination.fragment = true;
-        self.destination.segmentation = false;
-    }
-
-    fn account(&self, context: &Context<'_>, done: &Done) {
-        context.counters.add(Count::PacketsOut, done.packets);
-        context.counters.add(Count::BytesOut, done.octets);
-        let tell = |event| context.shared.events.push(event);
-        let live = &self.pair.live;
-        live.account_sent(
-            self.pair.spi_in,
-            done.packets,
-            done.octets,
-            context.now,
-            tell,
-        );
-    }
-
-    /// Writes the outer IP header of protocol 50; nothing with UDP, where the kernel does.
-    fn write_outer(&self, header: &mut [u8], payload: usize) -> bool {
-        if header.is_empty() {
-            return true;
-        }
-        match (self.pair.transport.local, self.destination.to) {
-            (IpAddr::V4(local), SocketAddr::V4(remote)) => {
-                let mut outer = Ipv4Header::new(local, *remote.ip(), protocol::ESP);
-                outer.traffic_class = self.destination.tos;
-                outer.dont_fragment = outer_df(self.dont_fragment, DfPolicy::Set);
-                let place = header.first_chunk_mut();
-                place.is_some_and(|place| outer.emit(place, payload).is_ok())
-            }
-            (IpAddr::V6(local), SocketAddr::V6(remote)) => {
-                let mut outer = Ipv6Header::new(local, *remote.ip(), protocol::ESP);
-                outer.traffic_class = self.destination.tos;
-                let place = header.first_chunk_mut();
-                place.is_some_and(|place| outer.emit(place, payload).is_ok())
-            }
-            _ => false,
-        }
-    }
 }
 
 /// The packet, or the packets, of a frame.

@@ -166,7 +166,7 @@ impl Engine {
             let mut worker = Worker::new(Arc::clone(&shared), tun);
             let message = match catch_unwind(AssertUnwindSafe(|| worker.run(&poller))) {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) => format!("waiting for packets: {error}"),
+                Ok(Err(error)) => error.to_string(),
                 Err(panic) => panic_message(&*panic),
             };
             // The TUN device stays, and nobody reads it: traffic is blocked.

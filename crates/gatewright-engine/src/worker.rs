@@ -1,5 +1,6 @@
 //! One packet thread: its turn, and its loop.
 
+use std::io;
 use std::sync::Arc;
 
 use gatewright_io::{fill_random, PathReport, Poller, Ready, Tun};
@@ -52,46 +53,51 @@ impl Worker {
     }
 
     /// Looks at everything once, ready or not: the whole loop of a test without a system.
-    pub fn turn(&mut self) {
+    ///
+    /// Fails when the TUN device is gone.
+    pub fn turn(&mut self) -> io::Result<()> {
         self.take_changes();
         let sockets = Arc::clone(&self.tables.sockets);
         for slot in &*sockets {
             self.receive(slot);
         }
-        while self.read_tun() {}
+        while self.read_tun()? {}
         for slot in &*sockets {
             self.learn_paths(slot);
         }
+        Ok(())
     }
 
     /// Runs until told to stop.
-    pub(crate) fn run(&mut self, poller: &Poller) -> std::io::Result<()> {
+    ///
+    /// Fails when the TUN device is gone.
+    pub(crate) fn run(&mut self, poller: &Poller) -> io::Result<()> {
         let mut ready = Vec::new();
         loop {
             poller.wait(&mut ready, None)?;
-            if self.handle(&ready) == Next::Stop {
+            if self.handle(&ready)? == Next::Stop {
                 return Ok(());
             }
         }
     }
 
-    fn handle(&mut self, ready: &[Ready]) -> Next {
+    fn handle(&mut self, ready: &[Ready]) -> io::Result<Next> {
         if ready.iter().any(|ready| ready.token == WAKE_TOKEN) {
             self.shared.worker.wake.clear();
         }
         if self.take_changes() == Next::Stop {
-            return Next::Stop;
+            return Ok(Next::Stop);
         }
         for event in ready {
             match event.token {
                 WAKE_TOKEN => {}
                 TUN_TOKEN => {
-                    self.read_tun();
+                    self.read_tun()?;
                 }
                 token => self.handle_socket(token, event),
             }
         }
-        Next::Continue
+        Ok(Next::Continue)
     }
 
     fn handle_socket(&mut self, token: u64, event: &Ready) {
@@ -100,9 +106,8 @@ impl Worker {
         if event.error {
             self.learn_paths(&slot);
         }
-        if event.readable {
-            self.receive(&slot);
-        }
+        // Receiving also takes the error that an ICMP message left behind.
+        self.receive(&slot);
     }
 
     /// Takes new tables and commands over.
@@ -130,7 +135,7 @@ impl Worker {
         Next::Continue
     }
 
-    fn read_tun(&mut self) -> bool {
+    fn read_tun(&mut self) -> io::Result<bool> {
         self.with_context(|worker, context| worker.outbound.read_frames(context, &mut *worker.tun))
     }
 

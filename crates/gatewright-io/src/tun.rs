@@ -49,7 +49,8 @@ pub trait Tun: Send {
     /// Reads one frame into `frame` and gives its length, header included.
     ///
     /// `frame` must hold [`VNET_HEADER_LEN`] + 65,535 octets.  Fails with
-    /// [`io::ErrorKind::WouldBlock`] when there is none.
+    /// [`io::ErrorKind::WouldBlock`] when there is none, with [`io::ErrorKind::NotConnected`] when
+    /// somebody took the device away.
     fn read(&mut self, frame: &mut [u8]) -> io::Result<usize>;
 
     /// Writes one frame whose octets are `parts` in order.

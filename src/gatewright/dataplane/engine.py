@@ -132,7 +132,8 @@ class EngineDataPlane:
     def poll_events(self) -> Sequence[Event]:
         """What happened since the last call.
 
-        Raises ``DataPlaneError`` once when the packet thread has ended because of a defect.
+        Raises ``DataPlaneError`` once when the packet thread has ended: by a defect, or because
+        somebody removed the TUN device.
         """
         with _refusals():
             return [_event(event) for event in self._engine.poll_events()]

@@ -45,10 +45,7 @@ fn a_defect_stops_the_engine_and_is_told() {
     watch.wait(&mut ready, Some(Duration::ZERO)).unwrap();
     assert_eq!(ready.len(), 1, "the control plane is woken");
     let told = engine.take_events().unwrap_err().to_string();
-    assert!(
-        told.contains("stopped because of a defect (the defect)"),
-        "{told}"
-    );
+    assert!(told.contains("stopped: the defect; "), "{told}");
     assert_eq!(engine.take_events().unwrap(), [], "told once");
     assert_eq!(engine.shared().counters().get(Count::WorkersStopped), 1);
     let stopped = ("stopped".to_owned(), "the defect".to_owned());

@@ -29,14 +29,14 @@ impl Attack {
         self.world
             .internet
             .inject(Encapsulation::Udp, self.here, self.there, datagram.to_vec());
-        self.world.b.worker.turn();
+        self.world.b.worker.turn().unwrap();
     }
 
     /// A good ESP packet from A that B has not seen.
     fn genuine(&mut self) -> Vec<u8> {
         self.world.internet.record();
         self.world.a.send(&udp_v4(100, true, 0, false));
-        self.world.a.worker.turn();
+        self.world.a.worker.turn().unwrap();
         self.world.internet.take_recording().remove(0)
     }
 }

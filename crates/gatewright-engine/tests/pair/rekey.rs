@@ -96,7 +96,7 @@ fn a_peer_that_moved_is_told_of_once_and_followed_by_command() {
     for _ in 0..3 {
         world.a.send(&udp_v4(100, true, 0, false));
     }
-    world.a.worker.turn();
+    world.a.worker.turn().unwrap();
     let here = SocketAddr::new(world.b.address, 4500);
     // The NAT gave the peer another port.
     let mut fresh = World::connected(Tunnel::default());

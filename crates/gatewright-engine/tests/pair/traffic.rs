@@ -102,7 +102,7 @@ fn dscp_and_ecn_go_out_and_congestion_comes_in() {
 
     // A router marks congestion on the next one.
     world.a.send(&udp_v4(100, true, ECT0, false));
-    world.a.worker.turn();
+    world.a.worker.turn().unwrap();
     outer = world.internet.take_recording().remove(0);
     let mut fresh = World::connected(world.tunnel);
     outer[1] |= CE;
@@ -124,7 +124,7 @@ fn congestion_on_a_packet_that_does_not_know_it_is_a_drop() {
     });
     world.internet.record();
     world.a.send(&udp_v4(100, true, 0, false));
-    world.a.worker.turn();
+    world.a.worker.turn().unwrap();
     let mut outer = world.internet.take_recording().remove(0);
     outer[1] |= 0b11;
     let mut fresh = World::connected(world.tunnel);

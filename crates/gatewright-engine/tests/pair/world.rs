@@ -249,8 +249,8 @@ impl World {
     /// Both workers, until nothing moves.
     pub fn turn(&mut self) {
         for _ in 0..4 {
-            self.a.worker.turn();
-            self.b.worker.turn();
+            self.a.worker.turn().unwrap();
+            self.b.worker.turn().unwrap();
         }
     }
 }

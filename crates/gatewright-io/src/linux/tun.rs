@@ -25,6 +25,7 @@ pub struct TunOptions {
 /// One queue of a TUN device.
 #[derive(Debug)]
 pub struct LinuxTun {
+    name: String,
     device: Arc<File>,
     offload: TunOffload,
 }
@@ -64,6 +65,7 @@ impl LinuxTun {
             TunOffload::default()
         };
         Ok(Self {
+            name: options.name.clone(),
             device: Arc::new(device),
             offload,
         })
@@ -106,7 +108,16 @@ fn negotiate_offload(device: &File) -> TunOffload {
 
 impl Tun for LinuxTun {
     fn read(&mut self, frame: &mut [u8]) -> io::Result<usize> {
-        (&*self.device).read(frame)
+        (&*self.device).read(frame).map_err(|error| {
+            if error.raw_os_error() == Some(libc::EBADFD) {
+                io::Error::new(
+                    io::ErrorKind::NotConnected,
+                    format!("somebody removed the TUN device {}", self.name),
+                )
+            } else {
+                error
+            }
+        })
     }
 
     fn write(&mut self, parts: &[IoSlice<'_>]) -> io::Result<()> {
