@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from gatewright.policy import values
+from gatewright.policy.findings import Finding, PolicyError, error
 from gatewright.policy.load_long import (
     load_filter_action,
     load_filter_list,
@@ -16,6 +17,8 @@ from gatewright.policy.model import Interfaces, Policy
 from gatewright.policy.reading import Report, Section, named_sections
 from gatewright.policy.references import unresolved
 from gatewright.policy.yaml_tree import Node, Scalar, parse_tree
+
+MAX_FILTERS = 100_000
 
 
 def load_policy(text: str, filename: str) -> Policy:
@@ -50,7 +53,28 @@ def load_policy(text: str, filename: str) -> Policy:
     for finding in unresolved(policy):
         report.add(finding)
     report.raise_if_any()
+    if _filters(policy) > MAX_FILTERS:
+        raise PolicyError([_too_many_filters(policy)])
     return policy
+
+
+def _filters(policy: Policy) -> int:
+    """How many filters the rules have, with tunnels expanded."""
+    lengths = {one.name: len(one.filters) for one in policy.filter_lists}
+    return sum(2 * len(one.local.networks) * len(one.remote.networks) for one in policy.tunnels) + (
+        sum(lengths[rule.filter_list] for rule in policy.rules)
+    )
+
+
+def _too_many_filters(policy: Policy) -> Finding:
+    return error(
+        "too-many-filters",
+        policy.place,
+        f"the policy has {_filters(policy)} filters",
+        f"more than {MAX_FILTERS} would take minutes and gigabytes; each local network of a tunnel "
+        "counts with each remote one",
+        "name larger networks, or split the policy",
+    )
 
 
 def _interfaces(report: Report, node: Node | None) -> Interfaces:

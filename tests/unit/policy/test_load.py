@@ -37,5 +37,12 @@ def test_an_interface_that_cannot_be() -> None:
     assert "15 characters" in finding.why
 
 
+def test_the_number_of_filters_is_bounded() -> None:
+    """Each local network counts with each remote one, so that a short text can mean a lot."""
+    networks = ", ".join(f"10.{n // 250}.{n % 250}.0/24" for n in range(400))
+    text = edited(SHORT, ("192.168.10.0/24", networks), ("10.20.0.0/24", networks))
+    assert refusal(text).code == "too-many-filters"
+
+
 def test_the_message_of_a_refusal_names_the_file() -> None:
     assert str(refusal("tunels: {}\n")).startswith("p.yaml:1: error: `tunels`")

@@ -35,7 +35,7 @@ def test_narrower_networks_protocols_and_ports_come_first() -> None:
         (selector("10.1.0.0/16", 6),),
         (selector("0.0.0.0/0", 6, (80, 80)),),
     )
-    ordered = most_specific_first([wide, tcp, narrow, web])
+    ordered = most_specific_first([wide, narrow, tcp, web])
     assert [one.name for one in ordered] == ["web", "tcp", "narrow", "wide"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 
 from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.policy.addresses import format_address, versions_of
@@ -16,9 +17,8 @@ from gatewright.policy.reading import shown
 
 def check(view: View) -> Iterable[Finding]:
     for tunnel in view.parts.tunnels:
-        for local in locals_of(tunnel):
-            for remote in remotes_of(tunnel):
-                yield from _sides(view, tunnel, local, remote)
+        for local, remote in product(locals_of(tunnel), remotes_of(tunnel)):
+            yield from _sides(view, tunnel, local, remote)
     for written in view.policy.tunnels:
         yield from _without_counterpart(written, written.local, written.remote)
         yield from _without_counterpart(written, written.remote, written.local)

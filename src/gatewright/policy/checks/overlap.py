@@ -13,7 +13,7 @@ from gatewright.policy.findings import Finding, Place, error, note, warning
 from gatewright.policy.order import most_specific_first
 from gatewright.policy.reading import shown
 
-MAX_COMPARISONS = 3_000_000
+MAX_EFFORT = 2_000_000  # comparisons: a few seconds
 MAX_FINDINGS = 40
 
 _DOES = {Action.PROTECT: "protects", Action.DISCARD: "blocks", Action.BYPASS: "permits"}
@@ -33,18 +33,19 @@ class _Entry:
 
 
 def check(view: View) -> Iterable[Finding]:
-    entries = _in_order(view)
     reported: set[tuple[str, str]] = set()
-    for first, second in _overlapping(entries):
-        pair = (first.owner, second.owner)
-        if first.owner == second.owner or pair in reported:
+    for pair in _overlapping(_in_order(view)):
+        if pair is None or len(reported) >= MAX_FINDINGS:
+            yield _not_all(view)
+            return
+        first, second = pair
+        owners = (first.owner, second.owner)
+        if first.owner == second.owner or owners in reported:
             continue
         finding = _judge(first, second)
         if finding is not None:
-            reported.add(pair)
+            reported.add(owners)
             yield finding
-        if len(reported) >= MAX_FINDINGS:
-            return
 
 
 def _in_order(view: View) -> list[_Entry]:
@@ -60,8 +61,8 @@ def _in_order(view: View) -> list[_Entry]:
     return [_Entry(entry, *origin[entry], index) for index, entry in enumerate(ordered)]
 
 
-def _overlapping(entries: list[_Entry]) -> Iterator[tuple[_Entry, _Entry]]:
-    """Pairs with a packet in common, the earlier of the SPD first.
+def _overlapping(entries: list[_Entry]) -> Iterator[tuple[_Entry, _Entry] | None]:
+    """Pairs with a packet in common, the earlier of the SPD first; last None if it was too much.
 
     Sweeps over the remote addresses, so that tunnels to different networks are never compared.
     """
@@ -70,16 +71,27 @@ def _overlapping(entries: list[_Entry]) -> Iterator[tuple[_Entry, _Entry]]:
         key=lambda span: span[:3],
     )
     open_spans: list[tuple[int, int, _Entry]] = []
-    comparisons = 0
+    compared: set[tuple[int, int]] = set()
+    effort = 0
     for version, low, high, one in spans:
         open_spans = [span for span in open_spans if span[0] == version and span[1] >= low]
-        comparisons += len(open_spans)
-        if comparisons > MAX_COMPARISONS:
-            return
+        effort += len(open_spans)
         for _, _, other in open_spans:
-            if _common(one.entry, other.entry) is not None:
-                yield (one, other) if one.position < other.position else (other, one)
+            first, second = (one, other) if one.position < other.position else (other, one)
+            if (first.position, second.position) in compared:
+                continue
+            compared.add((first.position, second.position))
+            effort += _size(first.entry) * _size(second.entry)
+            if effort > MAX_EFFORT:
+                yield None
+                return
+            if _common(first.entry, second.entry) is not None:
+                yield first, second
         open_spans.append((version, high, one))
+
+
+def _size(entry: SpdEntry) -> int:
+    return len(entry.local) + len(entry.remote)
 
 
 def _common(one: SpdEntry, other: SpdEntry) -> SelectorPair | None:
@@ -88,10 +100,10 @@ def _common(one: SpdEntry, other: SpdEntry) -> SelectorPair | None:
         for remote, other_remote in _meeting(one.remote, other.remote):
             common_local = local.intersection(other_local)
             common_remote = remote.intersection(other_remote)
-            if common_local is not None and common_remote is not None:
-                same_version = common_local.version == common_remote.version
-                if same_version and _protocols_meet(common_local, common_remote):
-                    return common_local, common_remote
+            if common_local is None or common_remote is None:
+                continue
+            if common_local.version == common_remote.version:
+                return common_local, common_remote
     return None
 
 
@@ -102,10 +114,6 @@ def _meeting(
         for other in theirs:
             if one.intersection(other) is not None:
                 yield one, other
-
-
-def _protocols_meet(local: TrafficSelector, remote: TrafficSelector) -> bool:
-    return 0 in (local.protocol, remote.protocol) or local.protocol == remote.protocol
 
 
 def _covers(wide: SpdEntry, narrow: SpdEntry) -> bool:
@@ -148,6 +156,16 @@ def _judge(first: _Entry, second: _Entry) -> Finding | None:
         f"{first.does} and {second.does} both select {packets}, and neither lies within the other",
         f"{first.does} gets them, since its filters select fewer packets; that is easily not meant",
         "make the networks disjoint, or one wholly part of the other",
+    )
+
+
+def _not_all(view: View) -> Finding:
+    return note(
+        "overlaps-not-complete",
+        view.policy.place,
+        "not every pair of tunnels and rules was compared for overlapping filters",
+        "there are too many that could meet",
+        "correct what is reported, and check again",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gatewright.policy.checks import overlap
 from gatewright.policy.findings import Severity
 from tests.unit.policy.samples import SHORT, codes, found, one, tunnel
 
@@ -56,6 +57,20 @@ def test_disjoint_networks_on_one_side_are_enough(second: str) -> None:
     assert found(SHORT + second) == ()
 
 
+def test_a_single_host_in_common_is_an_overlap() -> None:
+    text = "tunnels:\n" + tunnel("a", "192.168.10.0/24", "10.0.0.5")
+    assert codes(found(text + tunnel("b", "192.168.10.0/24", "10.0.0.5", peer=PEER))) == {
+        "shadowed-filter"
+    }
+
+
+def test_packets_of_both_ip_versions_do_not_meet_across() -> None:
+    """The IPv4 networks have the local side in common, the IPv6 networks the remote side."""
+    first = tunnel("a", '10.1.0.0/16, "fd01::/64"', '10.5.0.0/16, "fd09::/64"')
+    second = tunnel("b", '10.1.0.0/16, "fd02::/64"', '10.6.0.0/16, "fd09::/64"', peer=PEER)
+    assert found("tunnels:\n" + first + second) == ()
+
+
 def test_permitting_what_is_protected_lets_it_pass_in_clear() -> None:
     finding = one(
         found(SHORT + rule("permit", "192.168.10.7", "10.20.0.0/24")), "permit-over-protected"
@@ -77,6 +92,14 @@ def test_a_wider_permit_rule_leaves_the_tunnel_alone() -> None:
 @pytest.mark.parametrize("source", ["192.168.10.7", "192.168.0.0/16"])
 def test_blocking_some_of_the_protected_traffic_is_in_order(source: str) -> None:
     assert found(SHORT + rule("block", source, "10.20.0.7")) == ()
+
+
+def test_the_effort_is_bounded_and_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = SHORT + tunnel("b", "192.168.10.0/24", "10.20.0.0/24", peer=PEER)
+    for name in ("MAX_EFFORT", "MAX_FINDINGS"):
+        with monkeypatch.context() as patch:
+            patch.setattr(overlap, name, 0)
+            assert codes(found(text)) == {"overlaps-not-complete"}
 
 
 def test_rules_of_different_protocols_do_not_meet() -> None:
