@@ -124,7 +124,7 @@ def _events(text: str, filename: str) -> list[Event]:
         # A character that YAML does not allow; the reader's message gives its position.
         raise _not_yaml(Place(filename, 1), " ".join(str(problem).split())) from None
     except (ValueError, OverflowError, TypeError, AttributeError, AssertionError, IndexError):
-        # The scanner of ruamel.yaml 0.18 lets these out for bad escapes and directives.
+        # The scanner of ruamel.yaml lets these out for bad escapes and directives.
         raise _not_yaml(Place(filename, 1), "the YAML reader cannot make sense of it") from None
     return events
 
