@@ -77,6 +77,7 @@ class Endpoint:
             self._timing,
             self._spis.allocate,
             export_keys,
+            self._connections_between,
             self._sessions_between,
         )
         self._cookies = CookieSecrets(random, self._limits)
@@ -158,7 +159,7 @@ class Endpoint:
         for old in replaced:
             new = self._pad.get(old.name)
             if new is None or not _same_ike_settings(old, new):
-                self._close_tunnel(old.name, now, "the policy was changed")
+                self._close_tunnel(old, now, "the policy was changed")
             elif old != new:
                 self._replace_children(old, new, now)
         for connection in self._pad:
@@ -172,22 +173,23 @@ class Endpoint:
 
     def up(self, tunnel: str, now: float) -> None:
         """Bring up each child of a tunnel at once; raises KeyError for an unknown tunnel."""
-        for child in self._pad[tunnel].children:
-            if not self._has_child(tunnel, child.policy_id, now):
+        connection = self._pad[tunnel]
+        for child in connection.children:
+            if not self._has_child(connection, child.policy_id, now):
                 self._demand.forget(child.policy_id)
                 self._negotiate(Wish(child.policy_id, None, now), now)
 
     def down(self, tunnel: str, now: float) -> None:
         """Take a tunnel down; traffic or ``up`` brings it up again.  KeyError when unknown."""
         connection = self._pad[tunnel]
-        self._close_tunnel(tunnel, now, "taken down by the administrator")
+        self._close_tunnel(connection, now, "taken down by the administrator")
         for child in connection.children:
             self._demand.forget(child.policy_id)
 
     def shutdown(self, now: float) -> None:
         """Tell every peer that its SAs are gone."""
         for connection in self._pad:
-            self._close_tunnel(connection.name, now, "the gateway is stopping")
+            self._close_tunnel(connection, now, "the gateway is stopping")
         self._pad = Pad()
 
     # --- news from the data plane ------------------------------------------------------------
@@ -249,41 +251,54 @@ class Endpoint:
             session.create_child(child, now, wish.trigger)
         self._collect(session, now)
 
-    def _sessions_between(self, local: IPAddress, remote: IPAddress) -> list[Session]:
+    def _connections_between(self, local: IPAddress, remote: IPAddress) -> list[Connection]:
         return [
-            session
+            connection
             for version in IkeVersion
             for connection in self._pad.between(version, local, remote)
+        ]
+
+    def _sessions_between(self, local: IPAddress, remote: IPAddress) -> list[Session]:
+        """Those that may have child SAs of any tunnel between these addresses."""
+        return [
+            session
+            for connection in self._connections_between(local, remote)
             for session in self._sessions.of_tunnel(connection.name)
         ]
 
-    def _has_child(self, tunnel: str, policy_id: int, now: float) -> bool:
+    def _has_child(self, connection: Connection, policy_id: int, now: float) -> bool:
         return any(
             child.policy_id == policy_id
-            for session in self._sessions.of_tunnel(tunnel)
+            for session in self._sessions_between(connection.local, connection.remote)
             for child in session.snapshot(now).children
         )
 
     def _start_always(self, connection: Connection, now: float) -> None:
         for child in connection.children:
             wanted = child.start is StartMode.ALWAYS
-            if wanted and not self._has_child(connection.name, child.policy_id, now):
+            if wanted and not self._has_child(connection, child.policy_id, now):
                 self._negotiate(Wish(child.policy_id, None, now), now)
 
     def _replace_children(self, old: Connection, new: Connection, now: float) -> None:
         kept = set(new.children)
         gone = {child.policy_id for child in old.children if child not in kept}
+        self._delete_children(old, gone, now)
         for session in self._sessions.of_tunnel(old.name):
-            for snapshot in session.snapshot(now).children:
-                if snapshot.policy_id in gone:
-                    session.delete_child(snapshot.spi_in, now)
             session.update_connection(new, now)
             self._collect(session, now)
 
-    def _close_tunnel(self, name: str, now: float, reason: str) -> None:
-        for session in self._sessions.of_tunnel(name):
+    def _delete_children(self, connection: Connection, policies: set[int], now: float) -> None:
+        for session in self._sessions_between(connection.local, connection.remote):
+            for child in session.snapshot(now).children:
+                if child.policy_id in policies:
+                    session.delete_child(child.spi_in, now)
+            self._collect(session, now)
+
+    def _close_tunnel(self, connection: Connection, now: float, reason: str) -> None:
+        for session in self._sessions.of_tunnel(connection.name):
             session.close(now, reason)
             self._collect(session, now)
+        self._delete_children(connection, {child.policy_id for child in connection.children}, now)
 
     def _drop(self, reason: str, datagram: Datagram, detail: str = "") -> None:
         self._counters[reason] += 1

@@ -82,6 +82,12 @@ class Timing:
     quick_mode_settle: float = 0.1  # what a responder of IKEv1 gets to install a first pair
 
 
+def no_connections(local: IPAddress, remote: IPAddress) -> Sequence[Connection]:
+    """For a session that stands alone, as in a test."""
+    del local, remote
+    return ()
+
+
 def no_sessions(local: IPAddress, remote: IPAddress) -> Sequence[Session]:
     """For a session that stands alone, as in a test."""
     del local, remote
@@ -97,8 +103,9 @@ class Context:
     ``connection_for`` finds the connection by addresses and, when known, the peer's version;
     sessions of a responder call it again when the identity is known.
     ``export_keys``: emit ``KeysDerived`` outputs, which the caller writes for a protocol analyser.
-    ``sessions_between`` gives the sessions of all tunnels between a local and a remote address: an
-    IKEv1 main mode SA is with a peer, and leaves its child SAs to another one with it.
+    ``connections_between`` and ``sessions_between`` give the connections of the assigned policy
+    between a local and a remote address, and their sessions: an IKEv1 main mode SA is with a peer,
+    serves all tunnels to it, and leaves its child SAs to another one.
     """
 
     random: RandomSource
@@ -106,6 +113,7 @@ class Context:
     timing: Timing
     allocate_spi: Callable[[], int]
     export_keys: bool = False
+    connections_between: Callable[[IPAddress, IPAddress], Sequence[Connection]] = no_connections
     sessions_between: Callable[[IPAddress, IPAddress], Sequence[Session]] = no_sessions
 
 

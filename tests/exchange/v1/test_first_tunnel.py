@@ -266,6 +266,35 @@ def test_two_tunnels_between_the_same_gateways() -> None:
     assert gateways.b.told(InstallChildSa)[1].sa.tunnel == "second"
 
 
+def test_a_peer_may_negotiate_two_tunnels_under_one_main_mode() -> None:
+    """As a 2003 gateway does, whose main mode SA is with a peer and not with a tunnel."""
+    one = child(ESP_V1, policy_id=1)
+    two = child(ESP_V1, name="other", policy_id=2, local=[selector("192.168.99.0/24")])
+    gateways = pair(
+        tunnel(one, two),
+        [mirrored(tunnel(one, name="first")), mirrored(tunnel(two, name="second"))],
+    )
+    bring_up(gateways)
+    assert gateways.connected(1)
+    assert gateways.connected(2)
+    assert len(gateways.b.told(IkeSaEstablished)) == 1
+
+    carried = len(gateways.network.carried)
+    gateways.endpoint_b.up("second", gateways.network.now)
+    gateways.network.run(1)
+    assert len(gateways.network.carried) == carried  # it is up
+
+    only_first = [mirrored(tunnel(one, name="first"))]
+    gateways.endpoint_b.set_connections(only_first, gateways.network.now)
+    gateways.network.run(1)
+    assert gateways.connected(1)
+    assert not gateways.b.sad.outbound(2)
+    gateways.endpoint_a.acquire(2, None, gateways.network.now)
+    gateways.network.run(5)
+    assert not gateways.b.sad.outbound(2)
+    assert gateways.b.failures()[0].notify == "INVALID_ID_INFORMATION"
+
+
 def test_the_responder_shortens_lifetimes_and_tells() -> None:
     gateways = pair(
         tunnel(child(esp("aes-128-gcm", seconds=3600, kilobytes=200_000))),

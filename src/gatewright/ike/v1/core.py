@@ -92,9 +92,22 @@ class Core:
             if message_id:
                 return message_id
 
+    def served(self) -> list[Connection]:
+        """The connection, and the others of the policy with the same, authenticated peer."""
+        own = self.connection
+        found = self.context.connections_between(own.local, own.remote) or self.candidates
+        return [own] + [
+            other
+            for other in found
+            if other.name != own.name
+            and other.version is own.version
+            and other.authentication == own.authentication
+            and other.remote_identity == own.remote_identity
+        ]
+
     def connection_of(self, child: Child) -> Connection:
         """The connection that a child belongs to."""
-        for connection in (self.connection, *self.candidates):
+        for connection in self.served():
             if any(other.policy_id == child.policy_id for other in connection.children):
                 return connection
         return self.connection

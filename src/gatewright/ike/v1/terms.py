@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gatewright.ike.outputs import Difference
@@ -64,17 +63,9 @@ def asked_for(core: Core, chain: Chain) -> Terms:
     raise _no_child(core, local, remote)
 
 
-def _children(core: Core) -> Iterator[Child]:
+def _children(core: Core) -> list[Child]:
     """Those of the connection, then those of others to the same, authenticated peer."""
-    yield from core.connection.children
-    for connection in core.candidates:
-        same_peer = (
-            connection.name != core.connection.name
-            and connection.authentication == core.connection.authentication
-            and connection.remote_identity == core.connection.remote_identity
-        )
-        if same_peer:
-            yield from connection.children
+    return [child for connection in core.served() for child in connection.children]
 
 
 def _fitting(
@@ -88,7 +79,7 @@ def _fitting(
 
 
 def _no_child(core: Core, local: TrafficSelector, remote: TrafficSelector) -> InvalidId:
-    children = list(_children(core))
+    children = _children(core)
     half = next((child for child in children if _covers(child.local, local)), None) or next(
         (child for child in children if _covers(child.remote, remote)), None
     )
