@@ -141,11 +141,9 @@ def _apt_install(names: Sequence[str]) -> None:
 
 
 def _disable_units(installed: Sequence[Package]) -> None:
-    """A stock gateway that starts at the next boot would take UDP 500 from Gatewright.
-
-    ``deb-systemd-helper`` is what packages themselves use; it remembers over upgrades.
-    """
+    """A stock gateway that starts at the next boot would take UDP 500 from Gatewright."""
+    if shutil.which("systemctl") is None:
+        return
     for unit in (unit for package in installed for unit in package.units):
         say(f"  {unit}: not started at boot (systemctl enable {unit} if you want it)")
-        disable = ["deb-systemd-helper", "disable", unit]
-        subprocess.run(disable, capture_output=True, check=False)
+        subprocess.run(["systemctl", "disable", "-q", unit], capture_output=True, check=False)

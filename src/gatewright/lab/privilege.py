@@ -86,7 +86,7 @@ def _refusal(uid: int, missing: list[str], error: int) -> str:
     who = f"this is user {uid}" if uid != 0 else f"this root lacks {', '.join(missing)}"
     reasons = {
         errno.EPERM: "the system forbids user namespaces to it (sysctl"
-        " kernel.unprivileged_userns_clone, AppArmor, or the container's seccomp profile)",
+        " kernel.unprivileged_userns_clone, AppArmor, a container's seccomp profile, or a chroot)",
         errno.ENOSPC: "sysctl user.max_user_namespaces allows no more",
         errno.EINVAL: "this process already has threads",
     }
