@@ -23,6 +23,7 @@ from gatewright.audit.trail import Trail
 from gatewright.control import models
 from gatewright.control.service import CommandRefusedError
 from gatewright.daemon.changes import sentences
+from gatewright.daemon.connection_types import require_connection_types
 from gatewright.daemon.failures import Failures
 from gatewright.daemon.loop import Loop
 from gatewright.daemon.persistence import Assigned, AssignedStore
@@ -160,8 +161,7 @@ class Gateway:
     ) -> models.AssignResult:
         parts = self.parts
         try:
-            addresses = await self._addresses()
-            prepared = await asyncio.to_thread(parts.prepare, text, filename, addresses)
+            addresses, prepared = await self._prepare(text, filename)
             notices = await self._enforce(prepared)
         except _SYSTEM_ERRORS as error:
             raise _system_refused("The policy could not be put in force.", error) from None
@@ -187,17 +187,21 @@ class Gateway:
             policy=shown, changes=changes, notices=list(notices), findings=list(prepared.findings)
         )
 
-    async def _addresses(self) -> tuple[IPAddress, ...]:
+    async def _prepare(self, text: str, filename: str) -> tuple[tuple[IPAddress, ...], Prepared]:
+        """The policy for the machine's addresses as they are now, and these."""
         local = await asyncio.to_thread(self.parts.host.local_addresses)
-        return tuple(each.ip for each in local)
+        addresses = tuple(each.ip for each in local)
+        prepared = await asyncio.to_thread(self.parts.prepare, text, filename, addresses)
+        require_connection_types(prepared.compiled, local)
+        return addresses, prepared
 
     async def _follow_addresses(self, in_force: InForce) -> None:
         """Compile anew, and put in force what came out different."""
-        addresses = await self._addresses()
-        if set(addresses) == set(in_force.addresses):
+        local = await asyncio.to_thread(self.parts.host.local_addresses)
+        if {each.ip for each in local} == set(in_force.addresses):
             return
-        text, filename = in_force.assigned.text, in_force.assigned.filename
-        prepared = await asyncio.to_thread(self.parts.prepare, text, filename, addresses)
+        assigned = in_force.assigned
+        addresses, prepared = await self._prepare(assigned.text, assigned.filename)
         if prepared.compiled == in_force.compiled:
             self.in_force = replace(in_force, addresses=addresses)
             return

@@ -23,22 +23,25 @@ from gatewright.ipsec.selectors import IPNetwork
 _FAMILIES = {4: AF_INET, 6: AF_INET6}
 _RTN_UNREACHABLE = 7
 _LOOPBACK = "lo"
+ARPHRD_PPP = 512  # linux/if_arp.h
 _Item = TypeVar("_Item")
 
 
 def local_addresses(names: HostNames) -> list[LocalAddress]:
     """Unicast addresses of global scope on all interfaces but loopback and the TUN device."""
     with _netlink("Reading the addresses") as ipr:
-        links = {link["index"]: link.get("ifname") for link in ipr.get_links()}
+        links = {link["index"]: link for link in ipr.get_links()}
         found = []
         for each in ipr.get_addr():
-            name = links.get(each["index"], "")
+            link = links.get(each["index"])
+            name = link.get("ifname") if link is not None else ""
             text = each.get("local") or each.get("address")
             if name in (_LOOPBACK, names.tun) or text is None:
                 continue
             address = ip_address(text)
             if not address.is_link_local:
-                found.append(LocalAddress(address, name))
+                dial_up = link is not None and link["ifi_type"] == ARPHRD_PPP
+                found.append(LocalAddress(address, name, dial_up))
         return found
 
 

@@ -73,10 +73,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class LocalAddress:
-    """An address of this machine and the interface that has it."""
+    """An address of this machine and the interface that has it.
+
+    ``dial_up``: the interface is a PPP link, what the article calls a remote access connection.
+    """
 
     ip: IPAddress
     interface: str
+    dial_up: bool = False
 
 
 def plan(policy: CompiledPolicy, names: HostNames, local: Sequence[LocalAddress]) -> Plan:
