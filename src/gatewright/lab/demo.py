@@ -154,12 +154,11 @@ class Demo:
         counts = {
             key: len(tree.get(key, ())) for key in ("filter_lists", "filter_actions", "rules")
         }
-        return Shown(
-            "{filter_lists} filter lists, {filter_actions} filter actions, {rules} rules".format(
-                **counts
-            ),
-            facts=counts,
-        )
+        words = [
+            f"{count} {key.replace('_', ' ').removesuffix('s')}{'' if count == 1 else 's'}"
+            for key, count in counts.items()
+        ]
+        return Shown(", ".join(words), facts=counts)
 
     def _assign(self) -> Shown:
         self._capture = self.world.capture()
