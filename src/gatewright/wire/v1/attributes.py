@@ -22,6 +22,8 @@ from gatewright.wire.codec import Malformed, Reader, u16
 BASIC_FLAG = 0x8000
 BASIC_LIMIT = 1 << 16
 MAX_ATTRIBUTES = 64
+LARGEST_NUMBER = 0xFFFFFFFF
+_ENOUGH = 5  # octets that tell whether a number is larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,12 @@ class Attribute:
 
     @property
     def number(self) -> int:
-        """The value as a number, whichever the form."""
-        return int.from_bytes(self.octets, "big")
+        """The value as a number, whichever the form; `LARGEST_NUMBER` for any that is larger.
+
+        No attribute has use for more than four octets, and a number of 60 000 octets, which
+        anybody can send, cannot even be printed.
+        """
+        return min(int.from_bytes(self.octets.lstrip(b"\0")[:_ENOUGH], "big"), LARGEST_NUMBER)
 
     def emit(self) -> bytes:
         if self.basic:

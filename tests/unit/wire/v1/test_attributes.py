@@ -3,7 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewright.wire.codec import Malformed, Reader
-from gatewright.wire.v1.attributes import MAX_ATTRIBUTES, Attribute, parse_attributes
+from gatewright.wire.v1.attributes import (
+    LARGEST_NUMBER,
+    MAX_ATTRIBUTES,
+    Attribute,
+    parse_attributes,
+)
 
 
 def test_a_small_number_takes_the_basic_form() -> None:
@@ -18,6 +23,25 @@ def test_both_forms_give_the_same_number() -> None:
     basic, variable = parse_attributes(Reader(bytes.fromhex("800c7080 000c0004 00007080")))
     assert basic.number == variable.number == 28800
     assert basic != variable  # a responder returns the form that it got
+
+
+@pytest.mark.parametrize(
+    ("octets", "number"),
+    [
+        ("", 0),
+        ("0000000000000007", 7),
+        ("ffffffff", LARGEST_NUMBER),
+        ("0100000000", LARGEST_NUMBER),
+        ("00" * 60 + "01" + "00" * 4000, LARGEST_NUMBER),
+        ("ff" * 4000, LARGEST_NUMBER),
+    ],
+)
+def test_a_number_is_never_larger_than_four_octets(octets: str, number: int) -> None:
+    """Python refuses to print an integer of 4300 digits; this attribute is one that anybody sends."""
+    value = bytes.fromhex(octets)
+    attribute = Attribute(12, value, basic=False)
+    assert attribute.number == number
+    assert attribute.octets == value
 
 
 @given(st.lists(st.tuples(st.integers(0, 0x7FFF), st.binary(max_size=12)), max_size=20))
