@@ -12,6 +12,8 @@ from gatewright.iana.ikev2 import ExchangeType
 from gatewright.ike.outputs import ChildSaClosed, IkeSaClosed, InstallChildSa
 from gatewright.ike.v2.tasks.rekey_ike import RekeyIke
 from gatewright.wire.isakmp import Header
+from gatewright.wire.v2.message import select
+from gatewright.wire.v2.payloads.nonce import NoncePayload
 from tests.support.figures import Figure
 from tests.support.gateways import POLICY, Pair, child, connection, esp, pair, selector
 from tests.support.sim import Packet
@@ -87,11 +89,23 @@ def assert_at_rest(gateways: Pair, children: int = 1) -> None:
     assert gateways.connected()
 
 
+def with_lowest_nonce(figure: Figure) -> str:
+    """Who began the exchange that has the lowest of the four nonces."""
+    nonces = [
+        (select(line.payloads, NoncePayload)[0].nonce, line)
+        for line in figure.lines()
+        if line.exchange == "CREATE_CHILD_SA"
+    ]
+    assert len(nonces) == 4
+    lowest = min(nonces, key=lambda each: each[0])[1]
+    return lowest.receiver if lowest.response else lowest.sender
+
+
 # --- child SAs --------------------------------------------------------------------------------
 
 
 def test_both_rekey_the_same_child() -> None:
-    winners = set()
+    winners: set[str] = set()
     for seed in SEEDS:
         gateways = established(seed)
         figure = Figure(gateways.network)
@@ -113,14 +127,22 @@ def test_both_rekey_the_same_child() -> None:
             "B -> A  INFORMATIONAL {D(1)}",
             "B -> A  INFORMATIONAL {D(1)}",
         ]
+        loser = with_lowest_nonce(figure)
+        redundant = [
+            line.sender for line in figure.lines()[4:] if not line.response and line.sender == loser
+        ]
+        assert redundant == [loser]  # it deletes its own new SA, the other one the old SA
+        keeper = gateways.b if loser == "A" else gateways.a
+        survivor = keeper.sad.outbound(POLICY)
+        assert survivor is not None
+        assert not survivor.outbound_standby  # the one whose rekey it began
         reasons = {each.reason for each in gateways.a.told(ChildSaClosed)}
         assert reasons == {"rekeyed", "redundant after simultaneous rekeys"}
-        survivor = gateways.a.sad.outbound(POLICY)
-        winners.add(survivor == gateways.a.told(InstallChildSa)[-1].sa)
+        winners.add(loser)
 
         gateways.network.run(10)
         assert_at_rest(gateways)
-    assert winners == {True, False}
+    assert winners == {"A", "B"}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -208,6 +230,7 @@ def test_both_rekey_the_ike_sa() -> None:
         assert_at_rest(gateways)
         assert len(gateways.a.told(IkeSaClosed)) == 2
         (snapshot,) = gateways.endpoint_a.snapshot(gateways.network.now)
+        assert snapshot.initiator is (with_lowest_nonce(figure) == "B")
         outcomes.add(snapshot.initiator)
     assert outcomes == {True, False}
 

@@ -20,6 +20,7 @@ from tests.support.gateways import (
     pair,
     selector,
 )
+from tests.support.sim import Packet
 
 
 def negotiate(side_a: Connection, side_b: Connection, **more: Keys) -> Pair:
@@ -205,6 +206,28 @@ def test_preshared_keys_that_differ() -> None:
         assert "5ecret" not in repr(failure)
     for endpoint in (gateways.endpoint_a, gateways.endpoint_b):
         assert endpoint.counters()["sessions"] == 0
+
+
+def test_a_refusal_that_is_lost_is_said_again() -> None:
+    """The responder answers retransmissions of an IKE_AUTH that it refused."""
+    gateways = pair(keys_b=Keys(psk=b"another key"))
+    lost: list[Packet] = []
+
+    def lose_the_first(packet: Packet) -> list[Packet] | None:
+        if packet.payload[18:20] == b"\x23\x20" and not lost:  # an IKE_AUTH response
+            lost.append(packet)
+            return []
+        return None
+
+    gateways.network.interceptors.append(lose_the_first)
+    gateways.endpoint_a.up("branch", gateways.network.now)
+    gateways.network.run(5)
+    assert only_failure(gateways.a.failures()).fault is Fault.REFUSED
+    assert len(gateways.b.failures()) == 1
+    assert gateways.endpoint_b.counters()["sessions"] == 1
+    gateways.network.run(30)
+    assert gateways.endpoint_b.counters()["sessions"] == 0
+    assert len(gateways.b.failures()) == 1
 
 
 def test_a_preshared_key_that_is_missing_here_is_our_own_fault() -> None:

@@ -11,7 +11,7 @@ from gatewright.ike.outputs import InstallChildSa, SendNatKeepalive, UpdateTrans
 from gatewright.ipsec.association import Encapsulation
 from gatewright.policy.compiled import NatTraversal
 from tests.support.gateways import IP_A, IP_B, POLICY, Pair, connection, mirrored, pair
-from tests.support.sim import Nat
+from tests.support.sim import Nat, Packet
 
 INSIDE_A, INSIDE_B = ip_address("10.1.1.1"), ip_address("10.2.2.2")
 
@@ -132,6 +132,31 @@ def test_an_old_message_from_elsewhere_moves_nothing() -> None:
     elsewhere = replace(auth_request.source, port=666)
     gateways.network.inject(replace(auth_request, source=elsewhere))
     gateways.network.run(1)
+    assert not gateways.b.told(UpdateTransport)
+
+
+@pytest.mark.parametrize(("nat_a", "nat_b"), [(False, False), (False, True), (True, True)])
+def test_only_a_peer_behind_a_nat_moves_and_only_for_one_that_is_not(
+    nat_a: bool, nat_b: bool
+) -> None:
+    """B gets an authentic message of A from elsewhere, and does not follow (section 2.23)."""
+    gateways, _ = behind_nats(nat_a=nat_a, nat_b=nat_b)
+    gateways.endpoint_a.up("branch", gateways.network.now)
+    gateways.network.run(1)
+    (before,) = gateways.endpoint_b.snapshot(gateways.network.now)
+
+    def elsewhere(packet: Packet) -> list[Packet] | None:
+        if packet.source.ip != IP_A:
+            return None
+        return [replace(packet, source=replace(packet.source, port=666))]
+
+    gateways.network.interceptors.append(elsewhere)
+    spi_in = gateways.a.told(InstallChildSa)[0].sa.spi_in
+    gateways.endpoint_a.child_expiring(spi_in, False, gateways.network.now)
+    gateways.network.run(0.015)
+    (after,) = gateways.endpoint_b.snapshot(gateways.network.now)
+    assert len(after.children) == 2  # it was taken, and answered where it came from
+    assert after.remote == before.remote
     assert not gateways.b.told(UpdateTransport)
 
 

@@ -110,7 +110,8 @@ def test_a_proposal_with_something_more_is_not_acceptable(extra: Transform) -> N
 
 
 def test_a_transform_with_an_unknown_attribute_is_passed_over_and_not_its_neighbours() -> None:
-    strange = Transform(TransformType.ENCR, 20, (Attribute(99, b"\0\1"),))
+    keyed = Transform.with_key_length(TransformType.ENCR, 20, 256)
+    strange = replace(keyed, attributes=(*keyed.attributes, Attribute(99, b"\0\1")))
     offer = changed(ike_offer([GCM]), add=strange)
     assert choose_ike([GCM], offer, spi_size=0).method == GCM
     (proposal,) = ike_offer([GCM]).proposals
