@@ -37,7 +37,7 @@ def test_both_forms_give_the_same_number() -> None:
     ],
 )
 def test_a_number_is_never_larger_than_four_octets(octets: str, number: int) -> None:
-    """Python refuses to print an integer of 4300 digits; this attribute is one that anybody sends."""
+    """Anybody can send such an attribute, and Python refuses to print an integer of 4300 digits."""
     value = bytes.fromhex(octets)
     attribute = Attribute(12, value, basic=False)
     assert attribute.number == number
