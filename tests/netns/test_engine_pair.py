@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from gatewright.dataplane.engine import EngineDataPlane
-from gatewright.dataplane.interface import Acquire, DataPlaneError, Event
+from gatewright.dataplane.interface import Acquire, DataPlaneError, Event, IkeDatagram
 from gatewright.iana.algorithms import CIPHER_BY_NAME, Cipher, Integrity
 from gatewright.ipsec.association import ChildSa, Encapsulation
 from gatewright.ipsec.selectors import TrafficSelector
@@ -253,6 +253,25 @@ def test_addresses_come_and_go_without_disturbing_the_others(own_pair: Pair) -> 
         pings.finish()
         assert pings.answered == pings.sent
     assert any("2001" in name for name in engine.state().features)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_ike_messages_of_every_size_pass_beside_esp(own_pair: Pair, version: int) -> None:
+    sides = own_pair.world.ipv4 if version == 4 else own_pair.world.ipv6
+    here, there = ip_address(sides.a.external), ip_address(sides.b.external)
+    own_pair.a.engine.send_keepalive(here, there, 4500)
+    for size in (1, 1400, 5000):
+        message = bytes(index & 0xFF for index in range(size))
+        own_pair.a.engine.send_ike(here, there, 4500, message)
+        assert own_pair.b.wait_for_events() == [IkeDatagram(there, 4500, here, 4500, message)]
+    assert own_pair.b.engine.counters()["keepalives_in"] == 1
+
+
+def test_a_removed_device_is_told_of(own_pair: Pair) -> None:
+    own_pair.world.gateway_a.ip(f"link delete {INTERFACE}")
+    with pytest.raises(DataPlaneError, match="somebody removed the TUN device gwengine"):
+        own_pair.a.wait_for_events()
+    assert "removed" in own_pair.a.engine.state().features["stopped"]
 
 
 def test_refusals_say_what_to_do(own_pair: Pair) -> None:

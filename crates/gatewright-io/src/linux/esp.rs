@@ -5,12 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicBool;
 
-use super::sending::send_all;
+use super::sending::{send_all, Outlet, WAIT};
 use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
 use crate::receive::ReceiveBatch;
 use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
 use crate::sys::{
     bound_socket, read_path_reports, receive_many, send_many, send_single, set_option,
+    wait_writable,
 };
 
 /// `IPV6_HDRINCL` of linux/in6.h, which the libc crate does not have.
@@ -48,21 +49,34 @@ pub fn open_esp(local: IpAddr, options: &SocketOptions) -> io::Result<EspSocket>
     })
 }
 
-impl EspSocket {
+/// A socket with what is to be sent through it.
+struct EspOutlet<'a> {
+    to: &'a EspSocket,
+    arena: &'a [u8],
+}
+
+impl Outlet for EspOutlet<'_> {
+    fn send(&self, messages: &[Outgoing]) -> io::Result<usize> {
+        send_many(self.to.fd.as_fd(), self.arena, messages, false)
+    }
+
     /// The kernel does not fragment what comes with its own IP header.  A socket that does without
     /// one lives for this packet only, since it would get a copy of all that is received.
-    fn send_fragmented(&self, octets: &[u8], message: &Outgoing) -> io::Result<()> {
-        let ipv4 = self.local.is_ipv4();
-        let socket = bound_socket(self.local, libc::SOCK_RAW, libc::IPPROTO_ESP, self.mark)?;
-        set_dont_fragment(socket.as_fd(), ipv4, false)?;
-        let header = if ipv4 { 20 } else { 40 };
-        let whole = Outgoing {
-            start: header,
-            len: octets.len().saturating_sub(header),
-            fragment: false,
+    fn send_fragmented(&self, message: &Outgoing) -> io::Result<()> {
+        let local = self.to.local;
+        let socket = bound_socket(local, libc::SOCK_RAW, libc::IPPROTO_ESP, self.to.mark)?;
+        set_dont_fragment(socket.as_fd(), local.is_ipv4(), false)?;
+        let header = if local.is_ipv4() { 20 } else { 40 };
+        let without_header = Outgoing {
+            start: message.start + header,
+            len: message.len.saturating_sub(header),
             ..*message
         };
-        send_many(socket.as_fd(), octets, &[whole], true).map(|_| ())
+        send_many(socket.as_fd(), self.arena, &[without_header], true).map(|_| ())
+    }
+
+    fn wait(&self) {
+        wait_writable(self.to.fd.as_fd(), WAIT);
     }
 }
 
@@ -80,14 +94,8 @@ impl Socket for EspSocket {
     }
 
     fn send(&self, arena: &[u8], messages: &[Outgoing]) -> Sent {
-        send_all(
-            self.fd.as_fd(),
-            arena,
-            messages,
-            false,
-            &AtomicBool::new(false),
-            |octets, message| self.send_fragmented(octets, message),
-        )
+        let outlet = EspOutlet { to: self, arena };
+        send_all(&outlet, messages, &AtomicBool::new(false))
     }
 
     fn send_one(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {

@@ -1,74 +1,62 @@
 //! What the system's answers to a send mean.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::socket::{Outgoing, Sent};
-use crate::sys::{send_many, wait_writable};
 
 /// How long and how often to wait for room in the socket's buffer before a drop.
-const WAIT: Duration = Duration::from_millis(2);
+pub(super) const WAIT: Duration = Duration::from_millis(2);
 const WAITS: u32 = 5;
+
+/// The system as `send_all` needs it.
+pub(super) trait Outlet {
+    /// Sends the first messages; how many it took, at least one.
+    fn send(&self, messages: &[Outgoing]) -> io::Result<usize>;
+
+    /// Sends one message that the system is to fragment.
+    fn send_fragmented(&self, message: &Outgoing) -> io::Result<()>;
+
+    /// Waits [`WAIT`] for room.
+    fn wait(&self);
+}
 
 /// Sends all messages in order, whatever becomes of each.
 ///
 /// `segmentation` is cleared when the device behind cannot do it (EIO): from then on merged
 /// messages go out one datagram at a time.
-///
-/// `send_fragmented` sends one message that the system is to fragment.
 pub(super) fn send_all(
-    socket: BorrowedFd<'_>,
-    arena: &[u8],
+    outlet: &impl Outlet,
     messages: &[Outgoing],
-    with_tos: bool,
     segmentation: &AtomicBool,
-    send_fragmented: impl Fn(&[u8], &Outgoing) -> io::Result<()>,
 ) -> Sent {
     let mut sent = Sent::default();
     let mut rest = messages;
     while let Some(first) = rest.first() {
         if first.fragment {
-            let octets = &arena[first.start..first.start + first.len];
-            match send_fragmented(octets, first) {
+            match outlet.send_fragmented(first) {
                 Ok(()) => sent.datagrams += 1,
                 Err(_) => sent.failed += 1,
             }
             rest = &rest[1..];
         } else {
-            let run = rest.iter().take_while(|message| !message.fragment).count();
-            let (whole, left) = rest.split_at(run);
-            add(
-                &mut sent,
-                &send_whole(socket, arena, whole, with_tos, segmentation),
-            );
+            let run = rest.iter().take_while(|message| !message.fragment);
+            let (whole, left) = rest.split_at(run.count());
+            add(&mut sent, &send_whole(outlet, whole, segmentation));
             rest = left;
         }
     }
     sent
 }
 
-fn add(sum: &mut Sent, part: &Sent) {
-    sum.datagrams += part.datagrams;
-    sum.too_big += part.too_big;
-    sum.no_buffer += part.no_buffer;
-    sum.failed += part.failed;
-}
-
-fn send_whole(
-    socket: BorrowedFd<'_>,
-    arena: &[u8],
-    messages: &[Outgoing],
-    with_tos: bool,
-    segmentation: &AtomicBool,
-) -> Sent {
+fn send_whole(outlet: &impl Outlet, messages: &[Outgoing], segmentation: &AtomicBool) -> Sent {
     let mut sent = Sent::default();
     let mut rest = messages;
     let mut waits = 0;
     let mut pending_error_seen = false;
     while let Some(first) = rest.first() {
-        let error = match send_many(socket, arena, rest, with_tos) {
+        let error = match outlet.send(rest) {
             Ok(count) => {
                 let (done, left) = rest.split_at(count.clamp(1, rest.len()));
                 sent.datagrams += done.iter().map(|m| m.datagrams() as u64).sum::<u64>();
@@ -79,37 +67,41 @@ fn send_whole(
             }
             Err(error) => error,
         };
+        let lost = first.datagrams() as u64;
         match verdict(&error, first) {
-            Verdict::Again => {}
+            Verdict::Again => continue,
             Verdict::Wait if waits < WAITS => {
                 waits += 1;
-                wait_writable(socket, WAIT);
+                outlet.wait();
+                continue;
             }
-            Verdict::Wait => {
-                sent.no_buffer += first.datagrams() as u64;
-                rest = &rest[1..];
+            // An earlier packet's ICMP error is reported at the next send, once.
+            Verdict::Other if !pending_error_seen => {
+                pending_error_seen = true;
+                continue;
             }
             Verdict::OneByOne { lost_offload } => {
                 if lost_offload {
                     segmentation.store(false, Ordering::Relaxed);
                 }
-                add(&mut sent, &send_one_by_one(socket, arena, first, with_tos));
-                rest = &rest[1..];
+                add(&mut sent, &send_one_by_one(outlet, first));
             }
-            Verdict::TooBig => {
-                sent.too_big += first.datagrams() as u64;
-                rest = &rest[1..];
-            }
-            // An earlier packet's ICMP error is reported at the next send, once.
-            Verdict::Other if !pending_error_seen => pending_error_seen = true,
-            Verdict::Other => {
-                sent.failed += first.datagrams() as u64;
-                pending_error_seen = false;
-                rest = &rest[1..];
-            }
+            Verdict::Wait => sent.no_buffer += lost,
+            Verdict::TooBig => sent.too_big += lost,
+            Verdict::Other => sent.failed += lost,
         }
+        waits = 0;
+        pending_error_seen = false;
+        rest = &rest[1..];
     }
     sent
+}
+
+fn add(sum: &mut Sent, part: &Sent) {
+    sum.datagrams += part.datagrams;
+    sum.too_big += part.too_big;
+    sum.no_buffer += part.no_buffer;
+    sum.failed += part.failed;
 }
 
 enum Verdict {
@@ -125,8 +117,8 @@ fn verdict(error: &io::Error, message: &Outgoing) -> Verdict {
         Some(libc::EINTR) => Verdict::Again,
         Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => Verdict::Wait,
         Some(libc::EIO) if message.segment != 0 => Verdict::OneByOne { lost_offload: true },
-        // Older kernels say EINVAL for segments over the path MTU, and newer ones EMSGSIZE for a
-        // whole of which the last one would still fit.
+        // Segments over the path MTU: EINVAL before Linux 6.12, EMSGSIZE since.  The last one may
+        // still fit.
         Some(libc::EINVAL | libc::EMSGSIZE) if message.segment != 0 => Verdict::OneByOne {
             lost_offload: false,
         },
@@ -136,12 +128,7 @@ fn verdict(error: &io::Error, message: &Outgoing) -> Verdict {
 }
 
 /// The datagrams of a merged message, each by itself.
-fn send_one_by_one(
-    socket: BorrowedFd<'_>,
-    arena: &[u8],
-    message: &Outgoing,
-    with_tos: bool,
-) -> Sent {
+fn send_one_by_one(outlet: &impl Outlet, message: &Outgoing) -> Sent {
     let never = AtomicBool::new(false);
     let mut sent = Sent::default();
     let end = message.start + message.len;
@@ -152,8 +139,10 @@ fn send_one_by_one(
             segment: 0,
             ..*message
         };
-        let part = send_whole(socket, arena, &[single], with_tos, &never);
-        add(&mut sent, &part);
+        add(&mut sent, &send_whole(outlet, &[single], &never));
     }
     sent
 }
+
+#[cfg(test)]
+mod tests;

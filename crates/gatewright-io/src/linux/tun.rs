@@ -35,9 +35,12 @@ pub struct LinuxTun {
 pub struct TunKeeper(Arc<File>);
 
 impl TunKeeper {
-    /// The device goes away with its last descriptor.
+    /// The device goes away with its last descriptor.  One that is gone already is no error.
     pub fn remove_on_close(&self) -> io::Result<()> {
-        persist_tun(self.0.as_fd(), false)
+        match persist_tun(self.0.as_fd(), false) {
+            Err(error) if is_gone(&error) => Ok(()),
+            result => result,
+        }
     }
 }
 
@@ -77,6 +80,11 @@ impl LinuxTun {
     }
 }
 
+/// Somebody took the device away under its descriptor.
+fn is_gone(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EBADFD)
+}
+
 /// Without this the kernel would send router solicitations from a link-local address into the
 /// device.  Best effort: they are dropped and counted anyway.
 fn keep_ipv6_silent(name: &str) {
@@ -109,7 +117,7 @@ fn negotiate_offload(device: &File) -> TunOffload {
 impl Tun for LinuxTun {
     fn read(&mut self, frame: &mut [u8]) -> io::Result<usize> {
         (&*self.device).read(frame).map_err(|error| {
-            if error.raw_os_error() == Some(libc::EBADFD) {
+            if is_gone(&error) {
                 io::Error::new(
                     io::ErrorKind::NotConnected,
                     format!("somebody removed the TUN device {}", self.name),

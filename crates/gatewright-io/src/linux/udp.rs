@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::sending::send_all;
+use super::sending::{send_all, Outlet, WAIT};
 use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
 use crate::receive::ReceiveBatch;
 use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
 use crate::sys::{
     bound_socket, read_path_reports, receive_many, send_many, send_single, set_option, try_option,
+    wait_writable,
 };
 
 /// A UDP socket on one local address.
@@ -35,6 +36,9 @@ pub fn open_udp(local: SocketAddr, options: &SocketOptions) -> io::Result<UdpSoc
         set_option(socket, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
     } else {
         set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
+        // Peers may leave the checksum out, as RFC 3948 section 2.1 asks: ESP and IKE have their
+        // own.  Without this the kernel would drop such datagrams (RFC 6935).
+        try_option(socket, libc::SOL_UDP, libc::UDP_NO_CHECK6_RX, 1);
     }
     let segmentation = options.offload && try_option(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0);
     let merging = options.offload && try_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1);
@@ -58,6 +62,26 @@ impl UdpSocket {
     }
 }
 
+/// A socket with what is to be sent through it.
+struct UdpOutlet<'a> {
+    to: &'a UdpSocket,
+    arena: &'a [u8],
+}
+
+impl Outlet for UdpOutlet<'_> {
+    fn send(&self, messages: &[Outgoing]) -> io::Result<usize> {
+        send_many(self.to.fd.as_fd(), self.arena, messages, true)
+    }
+
+    fn send_fragmented(&self, message: &Outgoing) -> io::Result<()> {
+        self.to.fragmenting(|| self.send(&[*message]).map(|_| ()))
+    }
+
+    fn wait(&self) {
+        wait_writable(self.to.fd.as_fd(), WAIT);
+    }
+}
+
 impl Socket for UdpSocket {
     fn local(&self) -> SocketAddr {
         self.local
@@ -72,23 +96,7 @@ impl Socket for UdpSocket {
     }
 
     fn send(&self, arena: &[u8], messages: &[Outgoing]) -> Sent {
-        let socket = self.fd.as_fd();
-        send_all(
-            socket,
-            arena,
-            messages,
-            true,
-            &self.segmentation,
-            |_, message| {
-                self.fragmenting(|| {
-                    let whole = Outgoing {
-                        fragment: false,
-                        ..*message
-                    };
-                    send_many(socket, arena, &[whole], true).map(|_| ())
-                })
-            },
-        )
+        send_all(&UdpOutlet { to: self, arena }, messages, &self.segmentation)
     }
 
     fn send_one(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {

@@ -1,0 +1,171 @@
+//! UDP sockets over the loopback interface: batches, segmentation, merging, the error queue.
+#![allow(clippy::unwrap_used)]
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gatewright_io::{
+    open_udp, path_mtu, EventFd, Outgoing, Poller, ReceiveBatch, Socket, SocketOptions, UdpSocket,
+};
+
+const OPTIONS: SocketOptions = SocketOptions {
+    mark: 0, // would take a privilege
+    buffer: 1 << 20,
+    offload: true,
+};
+
+/// A socket on a port of its own.
+fn socket(address: &str, offload: bool) -> UdpSocket {
+    let options = SocketOptions { offload, ..OPTIONS };
+    // The port is let go at once; nobody else on this machine asks for it in between.
+    let free = std::net::UdpSocket::bind((address, 0)).unwrap();
+    let local = free.local_addr().unwrap();
+    drop(free);
+    open_udp(local, &options).unwrap()
+}
+
+fn message(start: usize, len: usize, segment: usize, to: SocketAddr) -> Outgoing {
+    Outgoing {
+        start,
+        len,
+        segment,
+        to,
+        tos: 0,
+        fragment: false,
+    }
+}
+
+/// Everything that arrives until `octets` have: datagram by datagram, with sender and TOS.
+fn receive(socket: &dyn Socket, octets: usize) -> Vec<(Vec<u8>, SocketAddr, u8)> {
+    let poller = Poller::new().unwrap();
+    poller.add(socket.descriptor().unwrap(), 7).unwrap();
+    let mut batch = ReceiveBatch::new(8);
+    let mut arrived = Vec::new();
+    let mut ready = Vec::new();
+    while arrived
+        .iter()
+        .map(|(data, ..): &(Vec<u8>, _, _)| data.len())
+        .sum::<usize>()
+        < octets
+    {
+        poller
+            .wait(&mut ready, Some(Duration::from_secs(10)))
+            .unwrap();
+        assert_eq!(ready.first().map(|ready| ready.token), Some(7), "timeout");
+        if let Err(error) = socket.receive(&mut batch) {
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        }
+        for index in 0..batch.len() {
+            let datagram = batch.datagram(index);
+            for part in datagram.data.chunks(datagram.segment) {
+                arrived.push((part.to_vec(), datagram.from, datagram.tos));
+            }
+        }
+    }
+    arrived
+}
+
+#[test]
+fn messages_arrive_in_order_with_sender_and_tos() {
+    for address in ["127.0.0.1", "::1"] {
+        let (a, b) = (socket(address, true), socket(address, true));
+        let arena: Vec<u8> = (0..=255).collect();
+        let mut messages: Vec<Outgoing> = (0..100)
+            .map(|start| message(start, 1 + start % 7, 0, b.local()))
+            .collect();
+        messages[3].tos = 0xb8;
+        let sent = a.send(&arena, &messages);
+        assert_eq!((sent.datagrams, sent.failed), (100, 0));
+        let octets = messages.iter().map(|message| message.len).sum();
+        let arrived = receive(&b, octets);
+        for (message, (data, from, tos)) in messages.iter().zip(&arrived) {
+            let end = message.start + message.len;
+            assert_eq!(*data, arena[message.start..end]);
+            assert_eq!((*from, *tos), (a.local(), message.tos));
+        }
+        assert_eq!(arrived.len(), 100);
+    }
+}
+
+#[test]
+fn one_message_is_many_datagrams_with_and_without_offload_at_the_receiver() {
+    for offload in [true, false] {
+        let (a, b) = (socket("127.0.0.1", true), socket("127.0.0.1", offload));
+        assert!(a.segmentation());
+        let arena: Vec<u8> = (0..5_500).map(|i| (i / 1000) as u8).collect();
+        let sent = a.send(&arena, &[message(0, 5_500, 1000, b.local())]);
+        assert_eq!(sent.datagrams, 6);
+        let arrived = receive(&b, 5_500);
+        let lens: Vec<usize> = arrived.iter().map(|(data, ..)| data.len()).collect();
+        assert_eq!(lens, [1000, 1000, 1000, 1000, 1000, 500]);
+        assert!((0..)
+            .zip(&arrived)
+            .all(|(i, (data, ..))| data.iter().all(|o| *o == i)));
+    }
+}
+
+#[test]
+fn a_control_datagram_goes_whole_or_in_fragments() {
+    let (a, b) = (socket("127.0.0.1", true), socket("127.0.0.1", true));
+    for len in [1, 1000, 60_000] {
+        a.send_one(&vec![9; len], b.local()).unwrap();
+        assert_eq!(receive(&b, len)[0].0.len(), len);
+    }
+    assert!(a.send_one(&[0; 66_000], b.local()).is_err());
+}
+
+#[test]
+fn an_error_of_an_earlier_packet_does_not_stop_the_next() {
+    let a = socket("127.0.0.1", true);
+    let gone = socket("127.0.0.1", true);
+    let nobody = gone.local();
+    drop(gone);
+    let b = socket("127.0.0.1", true);
+    let arena = [1, 2, 3];
+    a.send(&arena, &[message(0, 3, 0, nobody)]);
+    // "Port unreachable" waits in the socket now.
+    let sent = a.send(&arena, &[message(0, 3, 0, b.local())]);
+    assert_eq!((sent.datagrams, sent.failed), (1, 0));
+    a.send_one(&arena, nobody).unwrap();
+    a.send_one(&arena, b.local()).unwrap();
+    assert_eq!(receive(&b, 6).len(), 2);
+    let mut reports = Vec::new();
+    a.take_path_reports(&mut reports);
+    assert_eq!(reports, [], "no path MTU in these errors");
+}
+
+#[test]
+fn the_loopback_interface_has_an_mtu() {
+    let here = "127.0.0.1".parse().unwrap();
+    assert!(path_mtu(here, here, 0).unwrap() >= 1500);
+    assert!(path_mtu(here, "::1".parse().unwrap(), 0).is_err());
+}
+
+#[test]
+fn an_address_of_somebody_else_or_a_taken_port_is_refused_by_kind() {
+    let other = "192.0.2.1:4500".parse().unwrap();
+    let refusal = open_udp(other, &OPTIONS).unwrap_err();
+    assert_eq!(refusal.kind(), io::ErrorKind::AddrNotAvailable);
+    let first = socket("127.0.0.1", true);
+    let refusal = open_udp(first.local(), &OPTIONS).unwrap_err();
+    assert_eq!(refusal.kind(), io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn an_event_wakes_until_it_is_cleared() {
+    let event = EventFd::new().unwrap();
+    let poller = Poller::new().unwrap();
+    poller.add(event.descriptor(), 1).unwrap();
+    let mut ready = Vec::new();
+    poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+    assert!(ready.is_empty());
+    event.signal();
+    event.signal();
+    poller.wait(&mut ready, None).unwrap();
+    assert!(ready[0].readable && !ready[0].error);
+    event.clear();
+    event.clear();
+    poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+    assert!(ready.is_empty());
+}
