@@ -174,8 +174,12 @@ def establish(
     *,
     replaces: int | None = None,
     standby: bool = False,
+    settle: float | None = None,
 ) -> ChildEntry:
-    """Make the SA, and have the data plane install it."""
+    """Make the SA, and have the data plane install it.
+
+    ``standby`` as in `ChildSa`; ``settle`` ends it after so many seconds.
+    """
     keyring = sa.keys()
     to_responder, to_initiator = derive_child_keys(
         keyring.proposal.prf,
@@ -215,6 +219,17 @@ def establish(
         since=now,
         rekey_at=now + soft_limit(lifetime, timing, random),
         expire_at=now + lifetime,
+        activate_at=None if settle is None else now + settle,
     )
     sa.children.install(entry, initiator=ours, replaces=replaces)
     return entry
+
+
+def establish_as_responder(sa: IkeSa, terms: Terms, material: KeyMaterial, now: float) -> None:
+    """`establish` for a pair that replaces none.
+
+    What waits here for the SA would overtake our response, and the initiator does not know the SPI
+    before that: the outbound half comes into use with its first packet, or when it has had time.
+    """
+    settle = sa.context.timing.settle
+    establish(sa, terms, material, now, standby=True, settle=settle)

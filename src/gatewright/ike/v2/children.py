@@ -57,6 +57,7 @@ class ChildEntry:
     replaced_by: int | None = None
     peer_rekey: PeerRekey | None = None
     remove_at: float | None = None
+    activate_at: float | None = None
 
     @property
     def spi_in(self) -> int:
@@ -70,9 +71,12 @@ class ChildEntry:
     def next_timeout(self) -> float | None:
         if self.state is ChildState.LINGERING:
             return self.remove_at
+        times = [self.expire_at]
         if self.state is ChildState.INSTALLED and self.rekey_at is not None:
-            return min(self.rekey_at, self.expire_at)
-        return self.expire_at
+            times.append(self.rekey_at)
+        if self.activate_at is not None:
+            times.append(self.activate_at)
+        return min(times)
 
 
 class Children:
@@ -130,6 +134,13 @@ class Children:
             return
         if entry.sa.outbound_standby:
             self._outputs.append(ActivateChildSa(spi_in))
+
+    def activate_settled(self, now: float) -> None:
+        """The peer has had the time to install what we answered."""
+        for entry in self:
+            if entry.activate_at is not None and entry.activate_at <= now:
+                entry.activate_at = None
+                self.activate(entry.spi_in)
 
     def deleted(self, entry: ChildEntry, now: float, reason: str, overlap: float) -> None:
         """Both sides agree that it is gone.

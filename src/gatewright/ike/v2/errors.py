@@ -94,6 +94,13 @@ class TsUnacceptable(ExchangeError):
     notify = NotifyType.TS_UNACCEPTABLE
 
 
+class NoAdditionalSas(ExchangeError):
+    """The peer has as many child SAs as one IKE SA may have here (RFC 7296 section 1.3)."""
+
+    fault = Fault.LOCAL
+    notify = NotifyType.NO_ADDITIONAL_SAS
+
+
 class TemporaryFailure(ExchangeError):
     """RFC 7296 section 2.25: an SA is being rekeyed or closed, the peer may ask again later."""
 

@@ -307,6 +307,7 @@ class IkeSession:
         for entry in sa.children.to_rekey(now):
             self._renew(entry, now)
         sa.children.remove_lingering(now)
+        sa.children.activate_settled(now)
 
     def _renew(self, entry: ChildEntry, now: float) -> None:
         """Most of its lifetime is over: rekey it, unless another SA carries its traffic."""

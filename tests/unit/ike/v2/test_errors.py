@@ -13,6 +13,7 @@ from gatewright.ike.v2.errors import (
     InvalidKePayload,
     InvalidSyntax,
     MalformedMessage,
+    NoAdditionalSas,
     NoProposalChosen,
     PeerRefused,
     PeerViolation,
@@ -38,6 +39,7 @@ from gatewright.wire.v2.payloads.notify import NotifyPayload
         (InvalidKePayload(31, "x"), NotifyPayload(NotifyType.INVALID_KE_PAYLOAD, b"\0\x1f")),
         (AuthenticationFailed("x"), NotifyPayload(NotifyType.AUTHENTICATION_FAILED)),
         (TsUnacceptable("x"), NotifyPayload(NotifyType.TS_UNACCEPTABLE)),
+        (NoAdditionalSas("x"), NotifyPayload(NotifyType.NO_ADDITIONAL_SAS)),
         (TemporaryFailure("x"), NotifyPayload(NotifyType.TEMPORARY_FAILURE)),
         (
             ChildSaNotFound(b"\1\2\3\4"),

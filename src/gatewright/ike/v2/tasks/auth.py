@@ -245,7 +245,7 @@ def _respond_child(
         sa.report("child SA", error)
         return [notify]
     material = KeyMaterial(handshake.nonce_i, handshake.nonce_r, None, we_initiated=False)
-    child_terms.establish(sa, terms, material, now)
+    child_terms.establish_as_responder(sa, terms, material, now)
     return answers
 
 

@@ -19,6 +19,7 @@ from gatewright.ike.v2 import child_terms
 from gatewright.ike.v2.child_terms import ChildOffer, KeyMaterial, Terms, Trigger
 from gatewright.ike.v2.errors import (
     ExchangeError,
+    NoAdditionalSas,
     PeerRefused,
     PeerViolation,
     TemporaryFailure,
@@ -36,6 +37,8 @@ from gatewright.wire.v2.payloads.ke import KePayload
 from gatewright.wire.v2.payloads.nonce import NoncePayload
 from gatewright.wire.v2.payloads.sa import SaPayload
 
+MAX_CHILDREN = 64  # that a peer may make under one IKE SA, or
+MAX_SAS_PER_CHILD = 8  # as many for each child of the policy (narrowed selectors make several)
 MAX_ATTEMPTS = 5  # while the peer says TEMPORARY_FAILURE
 
 
@@ -153,11 +156,15 @@ def retry_after_temporary_failure(sa: IkeSa) -> float:
 
 
 def respond(sa: IkeSa, inbound: Inbound, now: float) -> list[Payload]:
-    """Raises what `answer_exchange` raises, and `TemporaryFailure` while the IKE SA is going."""
+    """Raises what `answer_exchange` raises, `TemporaryFailure` while the IKE SA is going, and
+    `NoAdditionalSas` for a peer that wants more than any policy needs."""
     if sa.state is not State.ESTABLISHED:
         raise TemporaryFailure("the IKE SA is being rekeyed or closed")
+    limit = max(MAX_CHILDREN, MAX_SAS_PER_CHILD * len(sa.connection.children))
+    if len(sa.children) >= limit:
+        raise NoAdditionalSas(f"the peer wants more than {limit} child SAs under one IKE SA")
     terms, material, answers = answer_exchange(sa, sa.connection.children, inbound.payloads)
-    child_terms.establish(sa, terms, material, now)
+    child_terms.establish_as_responder(sa, terms, material, now)
     return answers
 
 

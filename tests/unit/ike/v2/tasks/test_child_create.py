@@ -8,13 +8,14 @@ from gatewright.iana.ikev2 import NotifyType
 from gatewright.ike.outputs import Fault, InstallChildSa
 from gatewright.ike.v2.errors import (
     InvalidKePayload,
+    NoAdditionalSas,
     PeerRefused,
     PeerViolation,
     TemporaryFailure,
 )
 from gatewright.ike.v2.sa import IkeSa
 from gatewright.ike.v2.states import Event
-from gatewright.ike.v2.tasks.child_create import MAX_ATTEMPTS, CreateChild, respond
+from gatewright.ike.v2.tasks.child_create import MAX_ATTEMPTS, MAX_CHILDREN, CreateChild, respond
 from gatewright.ike.v2.tasks.delete import DeleteIke, DeleteSpi
 from gatewright.wire.v2.message import select
 from gatewright.wire.v2.payloads.ke import KePayload
@@ -120,3 +121,11 @@ def test_what_we_cannot_accept_is_deleted_at_the_peer() -> None:
     task.failed(a, caught.value, NOW)
     assert isinstance(a.agenda.next(), DeleteSpi)
     assert not select(response, NotifyPayload)
+
+
+def test_a_peer_cannot_make_child_sas_without_end() -> None:
+    a, b = established()
+    for number in range(MAX_CHILDREN):
+        b.children.install(entry(0x5000 + number, number + 1), initiator=False, replaces=None)
+    with pytest.raises(NoAdditionalSas):
+        carry(CreateChild(child(), None), a, respond, b)
