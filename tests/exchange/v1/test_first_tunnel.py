@@ -88,7 +88,7 @@ def test_both_sides_tell_the_same_story() -> None:
 
 def test_the_initiator_sends_only_when_the_responder_can_have_installed() -> None:
     """Nobody answers message 3: a packet right behind it would find no SA."""
-    gateways = pair(tunnel(), timing=Timing(quick_mode_settle=0.25))
+    gateways = pair(tunnel(), timing=Timing(settle=0.25))
     gateways.endpoint_a.up("branch", gateways.network.now)
     gateways.network.run_until(lambda: bool(gateways.a.told(InstallChildSa)))
     installed = gateways.network.now

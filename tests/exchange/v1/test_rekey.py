@@ -33,8 +33,9 @@ def test_a_quick_mode_sa_is_renewed_before_its_end_without_a_gap() -> None:
         assert 5 <= len(host.told(InstallChildSa)) <= 7
         assert len(host.sad.pairs) == 1
         assert not host.failures()
-    renewals = gateways.a.told(InstallChildSa)[1:]
-    assert all(each.replaces is not None for each in renewals)
+        installed = host.told(InstallChildSa)
+        replaced = [each.replaces for each in installed]
+        assert replaced == [None, *(each.sa.spi_in for each in installed[:-1])]
     assert len(gateways.a.told(IkeSaEstablished)) == 1
 
 

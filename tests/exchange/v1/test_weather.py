@@ -38,7 +38,8 @@ def test_a_tunnel_comes_up_in_any_weather_and_stays(
             gateways.endpoint_a.up("branch", gateways.network.now)
         gateways.network.run(40)
     gateways.network.weather = Weather()
-    gateways.network.run(60)
+    # Time enough to find a peer silent that has lost what this side still has (dpd_timeout).
+    gateways.network.run(200)
     if not gateways.connected():
         gateways.endpoint_a.up("branch", gateways.network.now)
         gateways.network.run(60)

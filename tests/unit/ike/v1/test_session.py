@@ -182,6 +182,16 @@ def test_an_unreachable_peer_of_an_expired_session_is_silent() -> None:
     assert told(session.take_outputs(), PeerSilent)
 
 
+def test_initial_contact_speaks_of_what_was_before() -> None:
+    family = Family()
+    old, own, young = (family.member(NOW + age) for age in range(3))
+    half_open = family.member(NOW, State.SENT_3)
+    old.core.children.add(pair())
+    own.peer_restarted(NOW + 5)
+    assert (old.closed, young.closed, half_open.closed) == (True, False, False)
+    assert not old.core.children
+
+
 def test_delete_child_tells_the_peer() -> None:
     session = established()
     session.core.children.add(pair())

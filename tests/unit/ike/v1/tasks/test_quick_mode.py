@@ -10,6 +10,7 @@ from gatewright.ike.outputs import Fault
 from gatewright.ike.v1 import terms
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.errors import LimitReached, Unfit
+from gatewright.ike.v1.protection import CbcChain
 from gatewright.ike.v1.states import QuickState
 from gatewright.ike.v1.tasks.quick_mode import QuickMode
 from gatewright.policy.compiled import Child
@@ -136,6 +137,26 @@ def forged_by_a(a: Side, *payloads: Payload) -> bytes:
 def payloads_of(a: Side, first: bytes) -> tuple[Payload, ...]:
     plaintext = a.core.secured.chain(MESSAGE_ID).open(first[28:])
     return parse_chain(HashPayload.number, plaintext, padded=True).payloads[1:]
+
+
+def with_wrong_hash(side: Side, received: bytes) -> bytes:
+    """The same payloads behind another hash, well encrypted for ``side``."""
+    chain = side.quick._chain
+    plaintext = chain.open(received[28:])
+    payloads = parse_chain(HashPayload.number, plaintext, padded=True).payloads[1:]
+    forger = CbcChain(side.core.secured.cipher, side.core.secured.keys, chain.iv)
+    return received[:28] + forger.seal(emit_chain((HashPayload(bytes(32)), *payloads)))
+
+
+def test_every_message_is_authenticated_by_its_hash() -> None:
+    a, b, message = begin()
+    for side in (b, a, b):
+        state = side.quick.state
+        assert side.take(with_wrong_hash(side, message)) == []
+        assert reasons(side.outputs) == ["quick_mode_message_wrong_hash"]
+        assert side.quick.state is state
+        message = next(iter(side.take(message)), b"")
+    assert b.quick.state is QuickState.DONE
 
 
 def test_authentic_messages_that_break_the_rules_fail_it() -> None:
