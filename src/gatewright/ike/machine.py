@@ -79,7 +79,7 @@ class Timing:
     rekey_fuzz: float = 0.5  # share of the margin that is random (RFC 7296 section 2.8)
     rekey_overlap: float = 5.0  # how long a replaced inbound SA is kept for packets on their way
     nat_keepalive: float = 20.0
-    quick_mode_settle: float = 0.1  # what a responder of IKEv1 gets to install a first pair
+    settle: float = 0.1  # what the peer gets to install a first pair before we send on it
 
 
 def no_connections(local: IPAddress, remote: IPAddress) -> Sequence[Connection]:

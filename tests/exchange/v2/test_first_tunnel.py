@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from gatewright.ike.outputs import (
+    ActivateChildSa,
     ChildSaEstablished,
     IkeSaEstablished,
     InstallChildSa,
@@ -71,7 +72,18 @@ def test_both_sides_tell_the_same_story() -> None:
     assert (sa_b.sa.local, sa_b.sa.remote) == ((NET_B,), (NET_A,))
     assert sa_a.sa.transport.encapsulation is Encapsulation.PROTOCOL_50
     assert not sa_a.sa.outbound_standby
-    assert not sa_b.sa.outbound_standby
+    assert sa_b.sa.outbound_standby
+
+
+def test_what_waits_at_the_responder_does_not_overtake_its_response() -> None:
+    gateways = pair()
+    gateways.endpoint_a.up("branch", gateways.network.now)
+    gateways.network.run_until(lambda: bool(gateways.b.told(InstallChildSa)))
+    assert gateways.b.sad.outbound(POLICY) is None, "the initiator does not know the SPI yet"
+    gateways.network.run_until(lambda: bool(gateways.a.told(InstallChildSa)))
+    assert gateways.a.sad.outbound(POLICY) is not None
+    gateways.network.run_until(lambda: bool(gateways.b.told(ActivateChildSa)), limit=0.2)
+    assert gateways.connected()
 
 
 def test_keys_leave_the_machine_only_when_exported() -> None:

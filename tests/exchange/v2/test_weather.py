@@ -69,6 +69,7 @@ def test_bad_weather_leaves_nothing_behind(seed: int, weather: Weather) -> None:
     gateways.network.run(200)
     gateways.endpoint_a.acquire(POLICY, None, gateways.network.now)
     gateways.network.run_until(lambda: at_rest(gateways), limit=60)
+    gateways.network.run(1)  # a responder's outbound half waits a moment
     assert gateways.connected()
     assert_same_sas(gateways)
     gateways.endpoint_a.down("branch", gateways.network.now)

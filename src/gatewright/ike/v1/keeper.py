@@ -78,7 +78,7 @@ class Keeper:
         self._core.emit(InstallChildSa(pair.sa, replaces))
         if initiated:
             pair.activate_at = now + (
-                timing.quick_mode_settle if replaces is None else timing.rekey_overlap / 2
+                timing.settle if replaces is None else timing.rekey_overlap / 2
             )
             self._establish(pair, replaces, now)
 

@@ -36,7 +36,8 @@ def test_both_sides_install_the_same_keys(side: object) -> None:
     )
     assert at_a.keys_in == at_b.keys_out
     assert at_a.keys_out == at_b.keys_in
-    assert not at_b.outbound_standby
+    assert not at_a.outbound_standby
+    assert at_b.outbound_standby
 
 
 def test_a_child_that_came_meanwhile_is_not_made_again() -> None:
