@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,7 +11,7 @@ from gatewright.lab.gateway import Gateway
 from gatewright.lab.packets import Kind
 from gatewright.lab.policies import SECRET, TUNNEL
 from gatewright.lab.strongswan import StrongSwan
-from gatewright.lab.traffic import SteadyPings, ping, transfer
+from gatewright.lab.traffic import Pinger, SteadyPings, ping, transfer
 from gatewright.lab.world import World
 from tests.interop.algorithms import IKEV1, IKEV2, Suite
 from tests.support.running import (
@@ -164,3 +164,20 @@ def test_nothing_in_common_is_told_with_both_sides_wishes(site: Site, suite: Sui
     assert result.failure is not None
     assert "NO_PROPOSAL_CHOSEN" in result.failure.notify
     assert ping(site.world.host_a, site.world.ipv4.b.host, 1, timeout=0.5).answered == 0
+
+
+@pytest.mark.parametrize("suite", [IKEV2[0], IKEV1[0]], ids=lambda s: f"ikev{s.version}")
+def test_gatewright_rekeys_by_volume_and_nothing_is_lost(site: Site, suite: Suite) -> None:
+    lifetimes = {**suite.settings, "lifetimes": "{esp_kilobytes: 1024}"}
+    site.configure(replace(suite, settings=lifetimes))
+    assert site.ours.up(TUNNEL).result == "up"
+    with SteadyPings(site.world.host_a, site.world.ipv4.b.host) as pings:
+        before = site.theirs.identifiers("child")
+        with Pinger(site.world.host_a, site.world.ipv4.b.host) as large:
+            for _ in range(1100):
+                large.send(payload=1000)
+                assert large.receive(timeout=10) is not None
+        site.theirs.wait(lambda: site.theirs.identifiers("child").isdisjoint(before), "rekeyed")
+        pings.finish()
+    assert pings.answered == pings.sent
+    assert_joined(site.world, site.ours, site.world.ipv4)

@@ -6,22 +6,20 @@ with traffic both ways all the while.
 
 from __future__ import annotations
 
-import json
-import socket
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 import pytest
+from scapy.layers.inet import ICMP, IP
 
 from gatewright.lab.capture import Capture
 from gatewright.lab.gateway import Gateway
-from gatewright.lab.namespace import Namespace
 from gatewright.lab.packets import Kind
 from gatewright.lab.policies import TUNNEL
-from gatewright.lab.traffic import SteadyPings, internet_checksum, ping
+from gatewright.lab.traffic import SteadyPings, ping
 from gatewright.lab.world import World
+from tests.support.injection import Injector
 from tests.support.running import gatewright, tunnel_up
 
 pytestmark = pytest.mark.netns
@@ -141,9 +139,10 @@ def test_what_arrives_in_clear_is_not_let_in(new_world: Callable[..., World], up
         assert a.up(TUNNEL).result == "up"
     path = world.directory / "hostA.pcap"
     with Capture(world.host_a, "eth0", path, world.ipv4.protected) as seen:
+        injector = Injector(world)
         for _ in range(10):
-            inject(world, source=world.ipv4.b.host, destination=world.ipv4.a.host)
-            inject(world, source=world.ipv4.internet, destination=world.ipv4.a.host)
+            injector.send(IP(src=world.ipv4.b.host, dst=world.ipv4.a.host) / ICMP())
+            injector.send(IP(src=world.ipv4.internet, dst=world.ipv4.a.host) / ICMP())
         # The stranger's own packets are not protected traffic: they pass, and come last.
         assert seen.wait_for(lambda tally: tally.counts[Kind.CLEAR] >= 10, timeout=10)
     text = path.read_bytes()
@@ -151,25 +150,3 @@ def test_what_arrives_in_clear_is_not_let_in(new_world: Callable[..., World], up
     assert IPv4Address(world.ipv4.b.host).packed not in text
     blocked = sum(each.packets for each in a.status().guards if each.direction == "in")
     assert blocked == 10
-
-
-def inject(world: World, source: str, destination: str) -> None:
-    """Put a clear packet on the Internet segment, addressed to gateway A's interface."""
-    target = mac_address(world.gateway_a, "wan")
-    echo = struct.pack("!BBHHH", 8, 0, 0, 1, 1)
-    echo = echo[:2] + struct.pack("!H", internet_checksum(echo)) + echo[4:]
-    header = struct.pack(
-        "!BBHHHBBH4s4s",
-        *(0x45, 0, 20 + len(echo), 1, 0, 64, socket.IPPROTO_ICMP, 0),
-        IPv4Address(source).packed,
-        IPv4Address(destination).packed,
-    )
-    header = header[:10] + struct.pack("!H", internet_checksum(header)) + header[12:]
-    with world.internet.call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)) as out:
-        out.bind(("segment", 0))
-        out.send(target + b"\x02\0\0\0\0\x99" + b"\x08\x00" + header + echo)
-
-
-def mac_address(namespace: Namespace, interface: str) -> bytes:
-    (link,) = json.loads(namespace.run(["ip", "-json", "link", "show", interface]))
-    return bytes.fromhex(link["address"].replace(":", ""))
