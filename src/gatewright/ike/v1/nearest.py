@@ -6,16 +6,24 @@ An offer is a tuple of aspects in words, the same aspects in the same order on b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from gatewright.ike.outputs import Difference
 
 Aspects = Sequence[tuple[str, str]]
 """(item, value) pairs, e.g. ("encryption", "aes-256-cbc")."""
 
+MAX_COMPARED = 32
+"""Foreign offers that are looked at: who offers more, and nothing fitting, is not worth it."""
+
 
 def differences(ours: Iterable[Aspects], theirs: Iterable[Aspects]) -> tuple[Difference, ...]:
-    """On what the nearest pair of an own and a foreign offer differs; empty when one has none."""
-    pairs = [(own, foreign) for own in ours for foreign in theirs]
+    """On what the nearest pair of an own and a foreign offer differs; empty when one has none.
+
+    Of ``theirs`` no more than ``MAX_COMPARED`` are taken.
+    """
+    foreign_offers = list(islice(theirs, MAX_COMPARED))
+    pairs = [(own, foreign) for own in ours for foreign in foreign_offers]
     if not pairs:
         return ()
     own, foreign = min(pairs, key=lambda pair: len(_compare(*pair)))

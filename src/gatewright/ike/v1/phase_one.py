@@ -134,14 +134,15 @@ def offer(connection: Connection) -> SaPayload:
 
 def select(offered: SaPayload, connections: Sequence[Connection]) -> Selection:
     """The first set of algorithms of ours that the peer offers too; else `NoProposalChosen`."""
-    transforms = _transforms(offered)
+    theirs: dict[_Offer, tuple[Proposal, Transform]] = {}
+    for parent, transform in _transforms(offered):
+        theirs.setdefault(_Offer.of_transform(transform), (parent, transform))
     for connection in connections:
         for proposal in usable(connection.proposals):
-            wanted = _Offer.of_proposal(proposal)
-            for parent, transform in transforms:
-                if _Offer.of_transform(transform) == wanted:
-                    answer = SaPayload((_only(parent, transform),))
-                    return Selection(connection, _choice(connection, proposal, transform), answer)
+            fitting = theirs.get(_Offer.of_proposal(proposal))
+            if fitting is not None:
+                answer = SaPayload((_only(*fitting),))
+                return Selection(connection, _choice(connection, proposal, fitting[1]), answer)
     raise _nothing_in_common(offered, connections)
 
 
@@ -200,10 +201,11 @@ def _nothing_in_common(offered: SaPayload, connections: Sequence[Connection]) ->
             f"the peer offers domain of interpretation {offered.doi} with situation "
             f"{offered.situation}; supported is IPsec with identity only"
         )
-    theirs = [_Offer.of_transform(transform).aspects() for _, transform in _transforms(offered)]
+    theirs = _transforms(offered)
     if not theirs:
         return NoProposalChosen("the peer offers nothing for a key exchange with IKEv1")
-    found = nearest.differences(_own_aspects(connections), theirs)
+    aspects = (_Offer.of_transform(transform).aspects() for _, transform in theirs)
+    found = nearest.differences(_own_aspects(connections), aspects)
     return NoProposalChosen(
         f"none of the peer's {len(theirs)} algorithm sets for main mode is acceptable; "
         f"nearest is one that differs in {nearest.in_words(found)}. "

@@ -155,13 +155,15 @@ def offer(child: Child, spi_in: int, mode: int) -> SaPayload:
 
 def select(offered: SaPayload, child: Child, mode: int) -> Selection:
     """The first security method of ours that the peer offers too; else `NoProposalChosen`."""
-    transforms = _transforms(offered)
+    theirs: dict[_Offer, tuple[Proposal, Transform]] = {}
+    for parent, transform in _transforms(offered):
+        theirs.setdefault(_Offer.of_transform(parent, transform, mode), (parent, transform))
     for method in _expressible(child):
-        wanted = _Offer.of_method(method, mode)
-        for parent, transform in transforms:
-            if _Offer.of_transform(parent, transform, mode) == wanted:
-                chosen = Proposal(parent.proposal_number, parent.protocol, parent.spi, (transform,))
-                return Selection(_choice(method, parent, transform), chosen)
+        fitting = theirs.get(_Offer.of_method(method, mode))
+        if fitting is not None:
+            parent, transform = fitting
+            chosen = Proposal(parent.proposal_number, parent.protocol, parent.spi, (transform,))
+            return Selection(_choice(method, parent, transform), chosen)
     raise _nothing_in_common(offered, child, mode)
 
 
@@ -231,13 +233,12 @@ def _choice(method: EspProposal, parent: Proposal, transform: Transform) -> Phas
 
 def _nothing_in_common(offered: SaPayload, child: Child, mode: int) -> NoProposalChosen:
     theirs = [
-        _Offer.of_transform(proposal, transform, mode).aspects()
-        for proposal in offered.proposals
-        for transform in proposal.transforms
+        (proposal, transform) for proposal in offered.proposals for transform in proposal.transforms
     ]
     if not theirs:
         return NoProposalChosen(f"the peer offers no security method for {child.name}")
-    found = nearest.differences(_own_aspects(child, mode), theirs)
+    aspects = (_Offer.of_transform(*each, mode).aspects() for each in theirs)
+    found = nearest.differences(_own_aspects(child, mode), aspects)
     if not found:
         return NoProposalChosen(
             f"the peer offers for {child.name} ESP together with AH or compression, "

@@ -9,6 +9,11 @@ from gatewright.ike.outputs import Difference
 from gatewright.ike.v2.algorithms import NONE, Algorithm, algorithm_name, item_name
 from gatewright.wire.v2.payloads.sa import Proposal, SaPayload
 
+MAX_COMPARED = 32
+"""Proposals of a peer that are looked at: who offers more, and nothing fitting, is not worth it."""
+MAX_NAMED = 16
+"""Algorithms of an item, and items, that are told."""
+
 _Suite = Mapping[int, tuple[Algorithm, ...]]
 
 
@@ -20,15 +25,16 @@ def explain_differences(
     When each item for itself has something in common, and only the combinations do not, the items
     in which the closest pair differs.
     """
-    theirs = [_as_suite(each) for each in offered.proposals if each.protocol == protocol]
+    fitting = [each for each in offered.proposals if each.protocol == protocol]
+    theirs = [_as_suite(each) for each in fitting[:MAX_COMPARED]]
     if not theirs:
         offers = (ProtocolId.describe(each.protocol) for each in offered.proposals)
         return (Difference("protocol", protocol.name, ", ".join(dict.fromkeys(offers))),)
     apart = _disjoint(suites, theirs)
     if apart:
-        return apart
+        return apart[:MAX_NAMED]
     pairs = [(ours, peer, _disjoint([ours], [peer])) for ours in suites for peer in theirs]
-    return min((found for _, _, found in pairs), key=len, default=())
+    return min((found for _, _, found in pairs), key=len, default=())[:MAX_NAMED]
 
 
 def offered_items(suites: Sequence[_Suite], theirs: str) -> tuple[Difference, ...]:
@@ -41,11 +47,10 @@ def offered_items(suites: Sequence[_Suite], theirs: str) -> tuple[Difference, ..
 
 
 def _as_suite(proposal: Proposal) -> _Suite:
-    suite: dict[int, tuple[Algorithm, ...]] = {}
+    suite: dict[int, list[Algorithm]] = {}
     for transform in proposal.transforms:
-        algorithm = (transform.id, transform.key_length)
-        suite[transform.type] = (*suite.get(transform.type, ()), algorithm)
-    return suite
+        suite.setdefault(transform.type, []).append((transform.id, transform.key_length))
+    return {kind: tuple(algorithms) for kind, algorithms in suite.items()}
 
 
 def _disjoint(ours: Sequence[_Suite], theirs: Sequence[_Suite]) -> tuple[Difference, ...]:
@@ -68,7 +73,9 @@ def _algorithms(kind: int, suites: Sequence[_Suite]) -> list[Algorithm]:
 
 
 def _names(kind: int, algorithms: Sequence[Algorithm]) -> str:
-    return ", ".join(
+    names = [
         "none" if number < 0 else algorithm_name(kind, (number, key_length))
-        for number, key_length in algorithms
-    )
+        for number, key_length in algorithms[:MAX_NAMED]
+    ]
+    more = len(algorithms) - len(names)
+    return ", ".join([*names, *([f"and {more} more"] if more else [])])

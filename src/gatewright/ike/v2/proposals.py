@@ -123,7 +123,7 @@ def choose_ike(
     ``spi_size`` is 0 in IKE_SA_INIT and 8 in a rekey.
     """
     suites = [ike_suite(method) for method in methods]
-    usable = _usable(offered, ProtocolId.IKE, spi_size)
+    usable = [_Sorted.of(each) for each in _usable(offered, ProtocolId.IKE, spi_size)]
     for method, suite in zip(methods, suites, strict=True):
         for proposal in usable:
             answer = _match(suite, proposal)
@@ -144,8 +144,9 @@ def choose_esp(
     usable = _usable(offered, ProtocolId.ESP, 4)
     if not with_group:
         usable = [_without(TransformType.KE, proposal) for proposal in usable]
+    by_kind = [_Sorted.of(each) for each in usable]
     for method, suite in zip(methods, suites, strict=True):
-        for proposal in usable:
+        for proposal in by_kind:
             answer = _match(suite, proposal)
             if answer is not None:
                 return _chosen_esp(method, answer, with_group=with_group)
@@ -175,16 +176,28 @@ def _without(kind: int, proposal: Proposal) -> Proposal:
     return replace(proposal, transforms=kept)
 
 
-def _match(suite: Suite, proposal: Proposal) -> Proposal | None:
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """A proposal with its transforms by type and algorithm; of those understood, the last."""
+
+    proposal: Proposal
+    by_kind: Mapping[int, Mapping[Algorithm, Transform]]
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> _Sorted:
+        by_kind: dict[int, dict[Algorithm, Transform]] = {}
+        for transform in proposal.transforms:
+            by_algorithm = by_kind.setdefault(transform.type, {})
+            if transform.understood:
+                by_algorithm[transform.id, transform.key_length] = transform
+        return cls(proposal, by_kind)
+
+
+def _match(suite: Suite, theirs: _Sorted) -> Proposal | None:
     """The proposal cut down to one transform of each type, or None (RFC 7296 section 3.3.6)."""
     chosen: list[Transform] = []
-    kinds = {transform.type for transform in proposal.transforms}
-    for kind in sorted(kinds | suite.keys()):
-        by_algorithm = {
-            (transform.id, transform.key_length): transform
-            for transform in proposal.of_type(kind)
-            if transform.understood
-        }
+    for kind in sorted(theirs.by_kind.keys() | suite.keys()):
+        by_algorithm = theirs.by_kind.get(kind, {})
         if kind not in suite:
             if kind not in (TransformType.INTEG, TransformType.KE) or NONE not in by_algorithm:
                 return None
@@ -194,7 +207,7 @@ def _match(suite: Suite, proposal: Proposal) -> Proposal | None:
         if fitting is None:
             return None
         chosen.append(by_algorithm[fitting])
-    return replace(proposal, transforms=tuple(chosen))
+    return replace(theirs.proposal, transforms=tuple(chosen))
 
 
 # --- checking an answer -----------------------------------------------------------------------
@@ -205,8 +218,9 @@ def accepted_ike(
 ) -> Chosen[IkeProposal]:
     """What the responder took of our offer; raises `PeerViolation` (RFC 7296 section 2.7)."""
     proposal = _single(answer, ProtocolId.IKE, spi_size)
+    by_kind = _Sorted.of(proposal)
     for method in methods:
-        if _match(ike_suite(method), proposal) is not None:
+        if _match(ike_suite(method), by_kind) is not None:
             return Chosen(method, proposal, method.group)
     raise PeerViolation("the peer chose IKE algorithms that were not offered")
 
@@ -216,8 +230,9 @@ def accepted_esp(
 ) -> Chosen[EspProposal]:
     """As `accepted_ike`, for a child SA."""
     proposal = _single(answer, ProtocolId.ESP, 4)
+    by_kind = _Sorted.of(proposal)
     for method in methods:
-        if _match(esp_suite(method, with_group=with_group), proposal) is not None:
+        if _match(esp_suite(method, with_group=with_group), by_kind) is not None:
             return _chosen_esp(method, proposal, with_group=with_group)
     raise PeerViolation("the peer chose ESP algorithms that were not offered")
 

@@ -1,3 +1,5 @@
+from itertools import repeat
+
 from gatewright.ike.outputs import Difference
 from gatewright.ike.v1.nearest import differences, in_words
 
@@ -12,6 +14,10 @@ def test_the_nearest_pair_is_compared() -> None:
 
 def test_without_offers_there_is_nothing_to_compare() -> None:
     assert differences([], [MIXED]) == differences([STRONG], []) == ()
+
+
+def test_an_endless_offer_is_not_looked_at_to_its_end() -> None:
+    assert differences([STRONG], repeat(MIXED)) == (Difference("hash", "sha256", "md5"),)
 
 
 def test_in_words() -> None:

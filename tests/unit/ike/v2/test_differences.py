@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gatewright.iana.ikev2 import ProtocolId
 from gatewright.ike.outputs import Difference
-from gatewright.ike.v2.differences import explain_differences, offered_items
+from gatewright.ike.v2.differences import MAX_NAMED, explain_differences, offered_items
 from gatewright.ike.v2.proposals import esp_offer, esp_suite, ike_offer, ike_suite
 from gatewright.wire.v2.payloads.sa import Proposal, SaPayload, Transform
 from tests.support.gateways import esp, ike
@@ -41,6 +41,17 @@ def test_what_gatewright_does_not_have_is_named_too() -> None:
     suites = [esp_suite(esp("aes-128-gcm"), with_group=False)]
     (difference,) = explain_differences(suites, offer, ProtocolId.ESP)
     assert difference == Difference("encryption", "aes-128-gcm", "unknown (999)")
+
+
+def test_a_peer_that_offers_everything_is_told_of_in_few_words() -> None:
+    everything = tuple(
+        Transform(kind, 999 + kind * 20 + n) for kind in range(1, 60) for n in range(17)
+    )
+    offer = SaPayload(tuple(Proposal(n, ProtocolId.IKE, b"", everything) for n in range(1, 60)))
+    found = explain_differences([ike_suite(GCM)], offer, ProtocolId.IKE)
+    assert len(found) == MAX_NAMED
+    assert found[0].theirs.startswith("unknown (1019), unknown (1020), ")
+    assert found[0].theirs.endswith(", and 1 more")
 
 
 def test_another_protocol() -> None:

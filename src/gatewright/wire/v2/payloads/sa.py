@@ -43,7 +43,7 @@ from gatewright.iana.ikev2 import AttributeType, PayloadType
 from gatewright.wire.codec import Malformed, Reader, u8, u16
 
 MAX_PROPOSALS = 255  # the number field has one octet
-MAX_TRANSFORMS = 255
+MAX_TRANSFORMS = 1024  # in all proposals of one payload
 MAX_ATTRIBUTES = 8
 MAX_SPI = 16
 
@@ -196,12 +196,16 @@ class SaPayload:
     def parse(cls, body: bytes) -> Self:
         reader = Reader(body)
         proposals: list[Proposal] = []
+        transforms = 0
         more = True
         while more:
             if len(proposals) == MAX_PROPOSALS:
                 raise Malformed("too_many_proposals")
             proposal, more = Proposal.parse(reader)
             proposals.append(proposal)
+            transforms += len(proposal.transforms)
+            if transforms > MAX_TRANSFORMS:
+                raise Malformed("too_many_transforms", f"more than {MAX_TRANSFORMS}")
         reader.expect_end("the last proposal")
         return cls(tuple(proposals))
 

@@ -12,6 +12,7 @@ from gatewright.iana.ikev2 import ProtocolId, TransformType
 from gatewright.wire.codec import Malformed
 from gatewright.wire.v2.payloads.sa import (
     MAX_ATTRIBUTES,
+    MAX_TRANSFORMS,
     Attribute,
     Proposal,
     SaPayload,
@@ -113,6 +114,18 @@ def test_attributes_are_counted() -> None:
     with pytest.raises(Malformed) as caught:
         SaPayload.parse(octets)
     assert caught.value.reason == "too_many_attributes"
+
+
+def test_transforms_are_counted_over_all_proposals() -> None:
+    full = Proposal(1, 1, b"", (Transform(1, 12),) * 255)
+    rest = Proposal(2, 1, b"", (Transform(1, 12),) * (MAX_TRANSFORMS - 4 * 255))
+    most = SaPayload((full,) * 4 + (rest,))
+    assert SaPayload.parse(most.body()) == most
+    with pytest.raises(Malformed) as caught:
+        SaPayload.parse(
+            SaPayload((*most.proposals, Proposal(3, 1, b"", (Transform(1, 12),)))).body()
+        )
+    assert caught.value.reason == "too_many_transforms"
 
 
 @given(st.binary(max_size=300))
