@@ -71,9 +71,9 @@ def tunnel_down(status: Status) -> bool:
 
 
 def associations(status: Status) -> Joined:
-    """The one IKE SA and the newest child SA of the one tunnel."""
+    """The one established IKE SA and the newest child SA of the one tunnel."""
     (tunnel,) = status.tunnels
-    (ike,) = tunnel.ike_sas
+    (ike,) = (sa for sa in tunnel.ike_sas if sa.state == "established")
     (child,) = tunnel.children
     return Joined(ike, min(child.sas, key=lambda sa: sa.age))
 
