@@ -122,6 +122,10 @@ class SaDatabase:
             case _:
                 pass
 
+    def arrived(self, spi_in: int) -> None:
+        """An authentic packet came on this pair, which ends its standby."""
+        self._standby.discard(spi_in)
+
     def outbound(self, policy_id: int) -> ChildSa | None:
         """The pair that a packet of this policy leaves on: the newest that is not on standby."""
         active = [

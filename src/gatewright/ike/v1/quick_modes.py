@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gatewright.iana.ikev1 import NotifyType, ProtocolId
 from gatewright.ike.outputs import Difference
-from gatewright.ike.v1.children import ChildState
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.errors import ExchangeError, LimitReached, NoAnswer, PeerRefused, Unfit
 from gatewright.ike.v1.keeper import Keeper
@@ -183,10 +182,9 @@ class QuickModes:
         children: tuple[Child, ...] = (quick.terms.child,) if quick.terms is not None else ()
         renewed = quick.terms.replaces if quick.terms is not None else None
         self._core.report("quick mode", error, children, packets_wait=ours and renewed is None)
-        pair = self._core.children.get(quick.spi_in)
-        if pair is not None and pair.state is ChildState.PENDING:
-            self._keeper.remove(quick.spi_in, "the peer did not confirm it", tell=True)
-        elif ours and not isinstance(error, PeerRefused) and self._core.usable:
+        # A responder keeps its pair: the peer uses it if only message 3 was lost, and deletes it if
+        # it never got message 2.
+        if ours and not isinstance(error, PeerRefused) and self._core.usable:
             self._informational.send((delete.quick_mode_sas([quick.spi_in]),))
         if renewed is not None:
             self._keeper.rekey_failed(renewed, now)

@@ -11,6 +11,7 @@ from gatewright.ike.outputs import (
     NegotiationFailed,
 )
 from gatewright.ike.v1 import quick_modes
+from gatewright.ike.v1.children import ChildState
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.keeper import Keeper
 from gatewright.ike.v1.peer import Peer
@@ -170,7 +171,7 @@ def test_a_failed_one_does_not_use_the_limit_up() -> None:
     assert not a.modes.exhausted
 
 
-def test_a_pair_that_is_never_confirmed_goes_and_the_peer_is_told() -> None:
+def test_a_pair_that_is_never_confirmed_stays_for_whoever_uses_it() -> None:
     a, b = sides()
     b.take(a.begin())
     assert told(b.outputs, InstallChildSa)
@@ -179,10 +180,11 @@ def test_a_pair_that_is_never_confirmed_goes_and_the_peer_is_told() -> None:
         silent = b.modes.handle_timeout(due)
     assert silent
     outputs = b.core.take_outputs()
-    assert told(outputs, DeleteChildSa)
-    assert told(outputs, NegotiationFailed)[0].policy_ids == ()
-    chain = a.informational.open(Message.parse(octets(outputs)[-1]))
-    assert chain.first(DeletePayload) is not None
+    assert not told(outputs, DeleteChildSa)
+    (failure,) = told(outputs, NegotiationFailed)
+    assert failure.policy_ids == ()
+    (kept,) = b.core.children
+    assert kept.state is ChildState.PENDING
 
 
 def test_an_initiator_that_gives_up_deletes_what_the_peer_may_have_installed() -> None:

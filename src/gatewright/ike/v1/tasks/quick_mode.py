@@ -348,7 +348,10 @@ class QuickMode:
                 "no matching filter or security method: compare the networks and the security "
                 "methods of both sides."
             )
-        return NoAnswer(f"{remote} began quick mode and never confirmed it.")
+        return NoAnswer(
+            f"{remote} began quick mode and never confirmed it. The new pair stays, in case that "
+            "only the confirmation was lost: it comes into use with the first packet on it."
+        )
 
     def _fail(self, error: ExchangeError) -> None:
         self.failure = error
