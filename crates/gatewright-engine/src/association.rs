@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use gatewright_esp::{
     Algorithm, EspKeys, Exhausted, OpenContext, OuterFamily, Overhead, ReplayWindow, SealContext,
@@ -106,7 +106,7 @@ pub(crate) struct Live {
     pub(crate) seal: SealContext,
     pub(crate) open: OpenContext,
     sequence: SequenceCounter,
-    replay: Mutex<ReplayWindow>,
+    pub(crate) replay: ReplayWindow,
     outbound: AtomicU8,
     inbound_expired: AtomicBool,
     pub(crate) sent: Traffic,
@@ -160,7 +160,7 @@ impl Association {
             )?,
             open: OpenContext::new(algorithm, &parameters.keys_in, parameters.spi_in, esn)?,
             sequence: SequenceCounter::new(esn),
-            replay: Mutex::new(ReplayWindow::new(parameters.replay_window, esn)),
+            replay: ReplayWindow::new(parameters.replay_window, esn),
             outbound: AtomicU8::new(if parameters.outbound_standby {
                 Outbound::Standby as u8
             } else {
@@ -241,10 +241,6 @@ impl Live {
 
     pub(crate) fn inbound_expired(&self) -> bool {
         self.inbound_expired.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn replay(&self) -> MutexGuard<'_, ReplayWindow> {
-        self.replay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {

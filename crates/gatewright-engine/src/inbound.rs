@@ -333,7 +333,7 @@ fn open(
     sequence: u32,
 ) -> Result<Option<Range<usize>>, DropReason> {
     let seen = |_| DropReason::Replay;
-    let sequence = pair.live.replay().check(sequence).map_err(seen)?;
+    let sequence = pair.live.replay.check(sequence).map_err(seen)?;
     let opened = pair
         .live
         .open
@@ -348,7 +348,7 @@ fn open(
             OpenError::NextHeader(_) => DropReason::NextHeader,
             OpenError::InnerHeader => DropReason::MalformedPayload,
         })?;
-    pair.live.replay().commit(opened.seq).map_err(seen)?;
+    pair.live.replay.commit(opened.seq).map_err(seen)?;
     Ok(match opened.payload {
         Payload::Packet(_, range) => Some(range),
         Payload::Dummy => None,

@@ -1,22 +1,29 @@
 //! The anti-replay window (RFC 4303 section 3.4.3 and appendix A).
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 
-const WORD_BITS: u32 = 64;
+/// Sequence numbers in one word of the window.
+const BLOCK: u64 = 32;
 const MIN_SIZE: u32 = 64;
 const MAX_SIZE: u32 = 4096;
 
-/// The receive window of one inbound SA.
+/// The receive window of one inbound SA, shared by all workers without a lock.
 ///
 /// `check` comes before the packet is authenticated, `commit` after: only authentic packets move
 /// the window.
-#[derive(Clone, Debug)]
+///
+/// The window is a ring of words.  The lower half of a word has a bit for each of 32 numbers in a
+/// row, their block; the upper half says which block that is.  A worker that records a number
+/// replaces the word in one step: the bit is set once, and a word of an older block is taken over
+/// by the newer one as a whole, so that nothing has to be cleared when the window moves.
+#[derive(Debug)]
 pub struct ReplayWindow {
+    size: u32,
     /// The highest sequence number that was authenticated.
-    top: u64,
+    top: AtomicU64,
     esn: bool,
-    /// A ring of bits, that of number n at n modulo the window's size.
-    words: Vec<u64>,
+    words: Box<[AtomicU64]>,
 }
 
 /// Why a sequence number was not accepted; each is one counter.
@@ -46,25 +53,27 @@ impl ReplayWindow {
     /// A window of `size` packets, brought into 64 to 4096 and up to a multiple of 64.
     #[must_use]
     pub fn new(size: u32, esn: bool) -> Self {
-        let words = size.clamp(MIN_SIZE, MAX_SIZE).div_ceil(WORD_BITS);
+        let size = size.clamp(MIN_SIZE, MAX_SIZE).next_multiple_of(MIN_SIZE);
+        // One word more than the window fills: its ends may lie within two blocks.
+        let words = u64::from(size) / BLOCK + 1;
         Self {
-            top: 0,
+            size,
+            top: AtomicU64::new(0),
             esn,
-            words: vec![0; words as usize],
+            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
     /// The window's size in packets.
     #[must_use]
-    pub fn size(&self) -> u32 {
-        // At most 64 words (`new`).
-        self.words.len() as u32 * WORD_BITS
+    pub const fn size(&self) -> u32 {
+        self.size
     }
 
     /// The highest sequence number that was authenticated; 0 for none.
     #[must_use]
-    pub const fn top(&self) -> u64 {
-        self.top
+    pub fn top(&self) -> u64 {
+        self.top.load(Ordering::Acquire)
     }
 
     /// Infers the whole sequence number from the 32 bits in the packet and tells whether it may
@@ -86,15 +95,19 @@ impl ReplayWindow {
     ///
     /// # Errors
     /// [`ReplayError`]: the packet must be dropped after all.
-    pub fn commit(&mut self, seq: u64) -> Result<(), ReplayError> {
+    pub fn commit(&self, seq: u64) -> Result<(), ReplayError> {
         self.judge(seq)?;
-        if seq > self.top {
-            self.advance(seq);
+        let (word, wanted) = self.place(seq);
+        let word = word.ok_or(ReplayError::TooOld)?;
+        let mut present = word.load(Ordering::Acquire);
+        loop {
+            let next = merge(present, wanted)?;
+            match word.compare_exchange_weak(present, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => break,
+                Err(other) => present = other,
+            }
         }
-        let (word, bit) = self.place(seq);
-        if let Some(word) = self.words.get_mut(word) {
-            *word |= bit;
-        }
+        self.top.fetch_max(seq, Ordering::AcqRel);
         Ok(())
     }
 
@@ -102,24 +115,29 @@ impl ReplayWindow {
         if seq == 0 {
             return Err(ReplayError::Zero);
         }
-        if seq > self.top {
-            return Ok(());
-        }
-        if self.top - seq >= u64::from(self.size()) {
+        if self.top().saturating_sub(seq) >= u64::from(self.size) {
             return Err(ReplayError::TooOld);
         }
-        let (word, bit) = self.place(seq);
-        match self.words.get(word) {
-            Some(word) if word & bit == 0 => Ok(()),
-            _ => Err(ReplayError::Duplicate),
-        }
+        let (word, wanted) = self.place(seq);
+        let word = word.ok_or(ReplayError::TooOld)?;
+        merge(word.load(Ordering::Acquire), wanted).map(|_| ())
+    }
+
+    /// The word of a number, and what it holds with this number alone.
+    fn place(&self, seq: u64) -> (Option<&AtomicU64>, u64) {
+        let block = seq / BLOCK;
+        let index = block % self.words.len() as u64;
+        // The lower 32 bits of the block's number tell it from all that can stand in its place.
+        let wanted = (block << 32) | (1 << (seq % BLOCK));
+        (self.words.get(index as usize), wanted)
     }
 
     /// The high half by the position of the low half to the window (RFC 4303 appendix A2.2).
     fn infer(&self, seq_lo: u32) -> u64 {
-        let top_lo = self.top as u32;
-        let top_hi = self.top >> 32;
-        let span = self.size() - 1;
+        let top = self.top();
+        let top_lo = top as u32;
+        let top_hi = top >> 32;
+        let span = self.size - 1;
         let bottom = top_lo.wrapping_sub(span);
         let hi = if top_lo >= span {
             // Case A: the window lies within one subspace.
@@ -140,42 +158,21 @@ impl ReplayWindow {
             _ => 0,
         }
     }
+}
 
-    /// Moves the window to the right and forgets what falls out of it.
-    fn advance(&mut self, seq: u64) {
-        let words = self.words.len() as u64;
-        let old_word = self.top / u64::from(WORD_BITS);
-        let new_word = seq / u64::from(WORD_BITS);
-        let size = u64::from(self.size());
-        if seq - self.top >= size {
-            self.words.fill(0);
-        } else {
-            self.clear_between(old_word, new_word, words, seq);
-        }
-        self.top = seq;
+/// The word `present` with the one number of `wanted` added.
+fn merge(present: u64, wanted: u64) -> Result<u64, ReplayError> {
+    let block = |word: u64| (word >> 32) as u32;
+    if present as u32 == 0 {
+        // Nothing was ever recorded here.
+        return Ok(wanted);
     }
-
-    fn clear_between(&mut self, old_word: u64, new_word: u64, words: u64, seq: u64) {
-        // Numbers above the old top have bits of numbers one window earlier in their places.
-        let mut next = self.top + 1;
-        while next <= seq {
-            let word = next / u64::from(WORD_BITS);
-            let whole = next % u64::from(WORD_BITS) == 0 && word < new_word && word > old_word;
-            let index = (word % words) as usize;
-            if let Some(slot) = self.words.get_mut(index) {
-                if whole {
-                    *slot = 0;
-                } else {
-                    *slot &= !(1 << (next % u64::from(WORD_BITS)));
-                }
-            }
-            next += if whole { u64::from(WORD_BITS) } else { 1 };
-        }
-    }
-
-    fn place(&self, seq: u64) -> (usize, u64) {
-        let word = (seq / u64::from(WORD_BITS)) % self.words.len() as u64;
-        (word as usize, 1 << (seq % u64::from(WORD_BITS)))
+    // Block numbers go round after 2^37 packets: their difference tells which is newer.
+    match block(wanted).wrapping_sub(block(present)) as i32 {
+        0 if present & wanted & u64::from(u32::MAX) != 0 => Err(ReplayError::Duplicate),
+        0 => Ok(present | wanted),
+        newer if newer > 0 => Ok(wanted),
+        _ => Err(ReplayError::TooOld),
     }
 }
 

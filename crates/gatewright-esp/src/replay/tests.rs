@@ -36,7 +36,7 @@ fn walk() -> impl Strategy<Value = Vec<(i64, bool)>> {
 proptest! {
     #[test]
     fn agrees_with_the_reference(start in 1u64..200_000, steps in walk(), size in 1u32..5000, esn: bool) {
-        let mut window = ReplayWindow::new(size, esn);
+        let window = ReplayWindow::new(size, esn);
         let size = u64::from(window.size());
         let mut reference = Reference::default();
         let mut position = i64::try_from(start).unwrap();
@@ -64,7 +64,7 @@ proptest! {
 
     #[test]
     fn infers_the_high_half_near_the_top(top in 1u64..(1 << 34), ahead in 1u64..1_000_000, back in 0u64..64) {
-        let mut window = ReplayWindow::new(64, true);
+        let window = ReplayWindow::new(64, true);
         window.commit(top).unwrap();
         prop_assert_eq!(window.check((top + ahead) as u32), Ok(top + ahead));
         if back > 0 && back < top {
@@ -75,7 +75,7 @@ proptest! {
 
 #[test]
 fn crosses_from_one_subspace_to_the_next() {
-    let mut window = ReplayWindow::new(64, true);
+    let window = ReplayWindow::new(64, true);
     let edge = 1u64 << 32;
     for seq in [edge - 100, edge - 2, edge + 1, edge - 1, edge] {
         assert_eq!(window.check(seq as u32), Ok(seq));
@@ -86,7 +86,7 @@ fn crosses_from_one_subspace_to_the_next() {
 
 #[test]
 fn without_esn_the_last_number_is_followed_by_none() {
-    let mut window = ReplayWindow::new(64, false);
+    let window = ReplayWindow::new(64, false);
     window.commit(u64::from(u32::MAX)).unwrap();
     assert_eq!(window.check(1), Err(ReplayError::TooOld));
 }
@@ -96,4 +96,38 @@ fn size_is_brought_into_bounds() {
     for (asked, size) in [(0, 64), (64, 64), (65, 128), (1024, 1024), (9999, 4096)] {
         assert_eq!(ReplayWindow::new(asked, false).size(), size);
     }
+}
+
+#[test]
+fn of_many_workers_one_records_each_number() {
+    const NUMBERS: u64 = 20_000;
+    const WORKERS: usize = 4;
+    let window = ReplayWindow::new(4096, false);
+    let recorded: Vec<Vec<u64>> = std::thread::scope(|scope| {
+        let race = || -> Vec<u64> {
+            (1..=NUMBERS)
+                .filter(|seq| window.check(*seq as u32).is_ok() && window.commit(*seq).is_ok())
+                .collect()
+        };
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(race)).collect();
+        workers.into_iter().map(|w| w.join().unwrap()).collect()
+    });
+    let mut all = recorded.concat();
+    let total = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), total, "no number twice");
+    assert_eq!(window.top(), NUMBERS);
+}
+
+#[test]
+fn a_block_number_that_went_round_is_still_newer() {
+    let window = ReplayWindow::new(64, true);
+    let round = (1u64 << 37) - 1;
+    window.commit(round).unwrap();
+    // Three words: this one falls on the same.
+    window.commit(round + 96).unwrap();
+    assert_eq!(window.commit(round + 96), Err(ReplayError::Duplicate));
+    assert_eq!(window.commit(round), Err(ReplayError::TooOld));
+    assert_eq!(window.check((round + 40) as u32), Ok(round + 40));
 }
