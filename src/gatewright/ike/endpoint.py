@@ -29,6 +29,7 @@ from gatewright.ike.machine import (
 )
 from gatewright.ike.outputs import (
     AdoptSession,
+    ChildSaClosed,
     ChildSaEstablished,
     CloseOtherSessions,
     DeleteChildSa,
@@ -51,6 +52,13 @@ from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import Connection, IkeVersion, StartMode
 from gatewright.wire.codec import Malformed
 from gatewright.wire.isakmp import NO_SPI, Header
+
+_COUNTED: Mapping[type[Output], str] = {
+    IkeSaEstablished: "ike_sas_established",
+    ChildSaEstablished: "child_sas_established",
+    NegotiationFailed: "negotiations_failed",
+    PeerSilent: "peers_silent",
+}
 
 
 class Endpoint:
@@ -85,6 +93,7 @@ class Endpoint:
         self._demand = Demand(self._timing.retry_delay)
         self._timers: TimerQueue[Session] = TimerQueue()
         self._pad = Pad()
+        self._held_down: set[str] = set()
         self._outputs: list[Output] = []
         self._counters: Counter[str] = Counter()
 
@@ -145,7 +154,8 @@ class Endpoint:
             session.handle_timeout(now)
             self._collect(session, now)
         for wish in self._demand.take_due(now):
-            self._negotiate(wish, now)
+            if not self._met_meanwhile(wish, now):
+                self._negotiate(wish, now)
 
     # --- what is wanted ----------------------------------------------------------------------
 
@@ -156,6 +166,7 @@ class Endpoint:
         SAs alone go.
         """
         replaced, self._pad = self._pad, Pad(connections)
+        self._held_down.clear()
         for old in replaced:
             new = self._pad.get(old.name)
             if new is None or not _same_ike_settings(old, new):
@@ -167,6 +178,9 @@ class Endpoint:
 
     def acquire(self, policy_id: int, trigger: Trigger | None, now: float) -> None:
         """Traffic wants the child SA of this SPD entry."""
+        found = self._pad.child(policy_id)
+        if found is not None:
+            self._held_down.discard(found[0].name)
         wish = self._demand.want(policy_id, trigger, now)
         if wish is not None:
             self._negotiate(wish, now)
@@ -174,6 +188,7 @@ class Endpoint:
     def up(self, tunnel: str, now: float) -> None:
         """Bring up each child of a tunnel at once; raises KeyError for an unknown tunnel."""
         connection = self._pad[tunnel]
+        self._held_down.discard(tunnel)
         for child in connection.children:
             if not self._has_child(connection, child.policy_id, now):
                 self._demand.forget(child.policy_id)
@@ -182,6 +197,7 @@ class Endpoint:
     def down(self, tunnel: str, now: float) -> None:
         """Take a tunnel down; traffic or ``up`` brings it up again.  KeyError when unknown."""
         connection = self._pad[tunnel]
+        self._held_down.add(tunnel)
         self._close_tunnel(connection, now, "taken down by the administrator")
         for child in connection.children:
             self._demand.forget(child.policy_id)
@@ -273,6 +289,15 @@ class Endpoint:
             for child in session.snapshot(now).children
         )
 
+    def _met_meanwhile(self, wish: Wish, now: float) -> bool:
+        """Whether what was wanted for being always on is there again (a rekey, the peer)."""
+        found = self._pad.child(wish.policy_id)
+        return (
+            wish.trigger is None
+            and found is not None
+            and self._has_child(found[0], wish.policy_id, now)
+        )
+
     def _start_always(self, connection: Connection, now: float) -> None:
         for child in connection.children:
             wanted = child.start is StartMode.ALWAYS
@@ -327,6 +352,9 @@ class Endpoint:
             self._timers.set(session, session.next_timeout())
 
     def _note(self, session: Session, output: Output, now: float) -> None:
+        counter = _COUNTED.get(type(output))
+        if counter is not None:
+            self._counters[counter] += 1
         match output:
             case InstallChildSa(sa):
                 self._sessions.own(sa.spi_in, session)
@@ -340,15 +368,9 @@ class Endpoint:
             case CloseOtherSessions(tunnel):
                 self._close_others(session, tunnel, now)
             case NegotiationFailed():
-                self._counters["negotiations_failed"] += 1
                 self._note_failure(output, now)
-            case PeerSilent(tunnel):
-                self._counters["peers_silent"] += 1
+            case PeerSilent(tunnel) | ChildSaClosed(tunnel):
                 self._want_again(tunnel, now)
-            case IkeSaEstablished():
-                self._counters["ike_sas_established"] += 1
-            case ChildSaEstablished():
-                self._counters["child_sas_established"] += 1
             case MessageDropped(reason):
                 self._counters[reason] += 1
             case _:
@@ -379,8 +401,8 @@ class Endpoint:
             self._demand.failed(policy_id, now, again=again)
 
     def _want_again(self, tunnel: str, now: float) -> None:
-        """A peer fell silent: tunnels that are always on are tried until it answers."""
-        connection = self._pad.get(tunnel)
+        """The peer fell silent, or an SA ended: what is always on is tried until it is back."""
+        connection = None if tunnel in self._held_down else self._pad.get(tunnel)
         for child in connection.children if connection else ():
             if child.start is StartMode.ALWAYS:
                 self._demand.failed(child.policy_id, now, again=True)

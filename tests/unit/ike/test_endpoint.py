@@ -11,6 +11,7 @@ from gatewright.ike.limits import Limits
 from gatewright.ike.machine import Datagram
 from gatewright.ike.outputs import (
     AdoptSession,
+    ChildSaClosed,
     CloseOtherSessions,
     DeleteChildSa,
     Fault,
@@ -159,6 +160,35 @@ def test_a_tunnel_that_is_always_on_starts_by_itself_and_again_when_the_peer_was
     endpoint.receive(message(session.spi_i, b"r" * 8), 10.0)
     endpoint.handle_timeout(15.0)
     assert len(dialect.sessions) == 2
+
+
+def test_a_tunnel_that_is_always_on_comes_back_when_the_peer_deletes_its_sa(
+    dialect: FakeDialect,
+) -> None:
+    endpoint = _endpoint(dialect)
+    endpoint.set_connections([connection("branch", child(1, StartMode.ALWAYS))], 0.0)
+    session = dialect.sessions[0]
+    session.established = True
+    session.outputs.append(ChildSaClosed("branch", "net", 4096, 4097, "deleted by the peer"))
+    endpoint.receive(message(session.spi_i, b"r" * 8), 10.0)
+    endpoint.handle_timeout(15.0)
+    assert len(_calls(session, "create_child")) == 2
+
+
+def test_a_rekeyed_sa_or_a_tunnel_taken_down_is_not_wanted_again(dialect: FakeDialect) -> None:
+    endpoint = _endpoint(dialect)
+    endpoint.set_connections([connection("branch", child(1, StartMode.ALWAYS))], 0.0)
+    session = dialect.sessions[0]
+    session.established = True
+    session.install()
+    session.outputs.append(ChildSaClosed("branch", "net", 4096, 4097, "rekeyed"))
+    endpoint.receive(message(session.spi_i, b"r" * 8), 10.0)
+    endpoint.handle_timeout(15.0)
+    assert len(_calls(session, "create_child")) == 1
+    session.outputs.append(ChildSaClosed("branch", "net", 4096, 4097, "taken down"))
+    endpoint.down("branch", 20.0)
+    endpoint.handle_timeout(30.0)
+    assert len(dialect.sessions) == 1
 
 
 def test_down_closes_and_up_starts_anew(endpoint: Endpoint, dialect: FakeDialect) -> None:
