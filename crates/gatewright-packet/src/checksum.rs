@@ -26,27 +26,27 @@ impl Checksum {
     /// so only the last piece may have an odd length.
     #[must_use]
     pub fn with(self, data: &[u8]) -> Self {
-        let mut strides = data.chunks_exact(STRIDE);
-        let mut lanes = [0u64; STRIDE / 8];
-        for stride in &mut strides {
-            for (lane, word) in lanes.iter_mut().zip(stride.chunks_exact(8)) {
-                *lane = add_carry(*lane, native_u64(word));
+        let mut sum = self.sum;
+        let strides = data.chunks_exact(STRIDE);
+        let words = strides.remainder().chunks_exact(8);
+        let tail = words.remainder();
+        if data.len() >= STRIDE {
+            // Sums that do not wait for each other.
+            let mut lanes = [0u64; STRIDE / 8];
+            for stride in strides {
+                for (lane, word) in lanes.iter_mut().zip(stride.chunks_exact(8)) {
+                    *lane = add_carry(*lane, native_u64(word));
+                }
+            }
+            for lane in lanes {
+                sum = add_carry(sum, lane);
             }
         }
-        let mut sum = self.sum;
-        for lane in lanes {
-            sum = add_carry(sum, lane);
-        }
-        let mut words = strides.remainder().chunks_exact(8);
-        for word in &mut words {
+        for word in words {
             sum = add_carry(sum, native_u64(word));
         }
-        let mut last = [0u8; 8];
-        for (to, from) in last.iter_mut().zip(words.remainder()) {
-            *to = *from;
-        }
         Self {
-            sum: add_carry(sum, u64::from_ne_bytes(last)),
+            sum: add_carry(sum, native_tail(tail)),
         }
     }
 
@@ -138,12 +138,28 @@ const fn add_carry(a: u64, b: u64) -> u64 {
     sum.wrapping_add(carry as u64)
 }
 
+/// Eight octets.
 fn native_u64(word: &[u8]) -> u64 {
-    let mut octets = [0u8; 8];
-    for (to, from) in octets.iter_mut().zip(word) {
-        *to = *from;
+    word.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b))
+}
+
+/// Fewer than eight octets, added up in their places.
+fn native_tail(tail: &[u8]) -> u64 {
+    let mut sum = 0;
+    let mut rest = tail;
+    if let Some((word, behind)) = rest.split_first_chunk() {
+        sum += u64::from(u32::from_ne_bytes(*word));
+        rest = behind;
     }
-    u64::from_ne_bytes(octets)
+    if let Some((word, behind)) = rest.split_first_chunk() {
+        sum += u64::from(u16::from_ne_bytes(*word));
+        rest = behind;
+    }
+    match rest {
+        // The last octet is the upper one of its word.
+        [last] => sum + u64::from(u16::from_ne_bytes([*last, 0])),
+        _ => sum,
+    }
 }
 
 #[cfg(test)]
