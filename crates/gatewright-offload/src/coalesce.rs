@@ -2,7 +2,9 @@
 //!
 //! A packet joins the newest frame of its flow when it continues it exactly: same headers but for
 //! what counts on, next sequence number, right checksum.  Everything else ends that frame and
-//! begins another, so that nothing is reordered within a flow.  The checksum is verified before
+//! begins another, so that nothing is reordered within a flow.  An IPv4 identification counts up,
+//! or stands still in packets that may not be fragmented: in those it has no meaning (RFC 6864
+//! section 4.1), and after joining it counts up.  The checksum is verified before
 //! joining: the kernel would make a new one, and hide that the packet was damaged.
 //!
 //! Payloads are not copied.  The caller gives each packet with a token that says where it lies,
@@ -13,6 +15,7 @@ mod group;
 
 use gatewright_packet::IpPacket;
 
+use crate::layout::{plain_offset, Transport};
 use crate::virtio::VirtioNetHeader;
 use candidate::Candidate;
 use group::Group;
@@ -179,16 +182,25 @@ impl<T: Copy> Coalescer<T> {
     }
 
     /// A packet that can join nothing still ends the frame of its flow: what follows must not
-    /// overtake it.
-    fn close_flow(&mut self, packet: &[u8]) {
-        let Ok(packet) = IpPacket::new_checked(packet) else {
+    /// overtake it.  Of a fragment, and behind options, the ports are not looked for: it ends every
+    /// flow between its addresses.
+    fn close_flow(&mut self, bytes: &[u8]) {
+        let Ok(packet) = IpPacket::new_checked(bytes) else {
             return;
         };
+        let upper = packet.upper_layer();
+        let hidden = packet.is_fragment() || upper.offset != plain_offset(&packet);
+        if !hidden && Transport::of(upper.protocol).is_none() {
+            return;
+        }
         for slot in &mut self.open {
-            let touched = self
-                .groups
-                .get(*slot)
-                .is_some_and(|group| group.same_addresses(&packet));
+            let touched = self.groups.get(*slot).is_some_and(|group| {
+                if hidden {
+                    group.same_addresses(&packet)
+                } else {
+                    group.same_flow(bytes, upper.offset)
+                }
+            });
             if touched {
                 *slot = NONE;
             }

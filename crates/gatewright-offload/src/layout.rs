@@ -1,7 +1,7 @@
 //! Where the headers of a packet lie, as far as cutting and joining need it.
 
 use gatewright_packet::checksum::Checksum;
-use gatewright_packet::{protocol, IpPacket};
+use gatewright_packet::{protocol, IpPacket, IPV4_HEADER_LEN, IPV6_HEADER_LEN};
 
 /// Offset of the checksum in a TCP header.
 pub const TCP_CHECKSUM_OFFSET: usize = 16;
@@ -36,6 +36,14 @@ impl Transport {
             Self::Tcp => TCP_CHECKSUM_OFFSET,
             Self::Udp => UDP_CHECKSUM_OFFSET,
         }
+    }
+}
+
+/// Where the upper layer starts in a packet without options or extension headers.
+pub const fn plain_offset(packet: &IpPacket<'_>) -> usize {
+    match packet {
+        IpPacket::V4(_) => IPV4_HEADER_LEN,
+        IpPacket::V6(_) => IPV6_HEADER_LEN,
     }
 }
 

@@ -4,7 +4,7 @@ use gatewright_packet::checksum::Checksum;
 use gatewright_packet::{IpPacket, TcpFlags};
 
 use super::candidate::{Candidate, MAX_HEADERS_LEN};
-use crate::layout::{put_u16, set_ip_length, Transport};
+use crate::layout::{plain_offset, put_u16, set_ip_length, Transport};
 use crate::virtio::{GsoType, VirtioNetHeader};
 
 const MAX_FRAME: usize = 65_535;
@@ -34,9 +34,48 @@ struct Run {
     segment: usize,
     payload: usize,
     next_sequence: u32,
-    next_identification: Option<u16>,
+    identification: Identification,
     pushed: bool,
     full: bool,
+}
+
+/// The IPv4 identification of the next packet.
+#[derive(Clone, Copy, Debug)]
+enum Identification {
+    /// IPv6 has none.
+    None,
+    /// Of the first packet: the second tells whether it counts.
+    First(u16),
+    Counting(u16),
+    /// Packets that may not be fragmented, all with the same.
+    Still(u16),
+}
+
+impl Identification {
+    const fn of(packet: &IpPacket<'_>) -> Self {
+        match packet {
+            IpPacket::V4(v4) => Self::First(v4.identification()),
+            IpPacket::V6(_) => Self::None,
+        }
+    }
+
+    /// What the packet behind `packet` has to carry; None when `packet` itself does not fit.
+    fn after(self, packet: &IpPacket<'_>) -> Option<Self> {
+        let IpPacket::V4(v4) = packet else {
+            return matches!(self, Self::None).then_some(self);
+        };
+        let (id, atomic) = (v4.identification(), v4.dont_fragment());
+        match self {
+            Self::First(first) if id == first.wrapping_add(1) => {
+                Some(Self::Counting(id.wrapping_add(1)))
+            }
+            Self::Counting(next) if id == next => Some(Self::Counting(id.wrapping_add(1))),
+            Self::First(same) | Self::Still(same) if id == same && atomic => {
+                Some(Self::Still(same))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Group {
@@ -74,10 +113,7 @@ impl Group {
 
     pub fn same_addresses(&self, packet: &IpPacket<'_>) -> bool {
         let Some(run) = &self.run else { return false };
-        let offset = match packet {
-            IpPacket::V4(_) => 20,
-            IpPacket::V6(_) => 40,
-        };
+        let offset = plain_offset(packet);
         run.transport_offset == offset
             && address_octets(self.headers(), offset) == address_octets(packet.bytes(), offset)
     }
@@ -95,7 +131,7 @@ impl Group {
             && self.count < limit
             && frame_len <= MAX_FRAME
             && same_but_for_counters(self.headers(), next, run)
-            && run.identification_continues(&next.packet)
+            && run.identification.after(&next.packet).is_some()
             && (run.transport == Transport::Udp || next.sequence == run.next_sequence)
     }
 
@@ -152,34 +188,28 @@ impl Run {
             segment: first.payload,
             payload: 0,
             next_sequence: first.sequence,
-            next_identification: None,
+            identification: Identification::of(&first.packet),
             pushed: false,
             full: false,
         };
-        run.advance(first);
+        run.count(first);
         run
     }
 
     fn advance(&mut self, next: &Candidate<'_>) {
+        if let Some(identification) = self.identification.after(&next.packet) {
+            self.identification = identification;
+        }
+        self.count(next);
+    }
+
+    fn count(&mut self, next: &Candidate<'_>) {
         self.payload += next.payload;
         let step = u32::try_from(next.payload).unwrap_or(0);
         self.next_sequence = next.sequence.wrapping_add(step);
-        self.next_identification = match &next.packet {
-            IpPacket::V4(v4) => Some(v4.identification().wrapping_add(1)),
-            IpPacket::V6(_) => None,
-        };
         self.pushed = next.pushed;
         // Nothing can stand behind a shorter segment or behind PSH: cutting would move it.
         self.full = next.payload < self.segment || next.pushed;
-    }
-
-    /// Cutting counts the identification up (see [`crate::split`]): only what counts up is joined.
-    fn identification_continues(&self, packet: &IpPacket<'_>) -> bool {
-        match (packet, self.next_identification) {
-            (IpPacket::V4(v4), Some(expected)) => v4.identification() == expected,
-            (IpPacket::V6(_), None) => true,
-            _ => false,
-        }
     }
 
     fn virtio(&self, headers_len: usize, v4: bool) -> VirtioNetHeader {

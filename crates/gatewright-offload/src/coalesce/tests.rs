@@ -150,6 +150,63 @@ fn a_frame_ends_before_64_kib() {
     assert_eq!(cut(&frames), packets);
 }
 
+/// Changes the IPv4 identification and flags of a packet and corrects its header checksum.
+fn with_id_word(mut bytes: Vec<u8>, id: u16, word: u16) -> Vec<u8> {
+    bytes[4..6].copy_from_slice(&id.to_be_bytes());
+    bytes[6..8].copy_from_slice(&word.to_be_bytes());
+    bytes[10..12].copy_from_slice(&[0, 0]);
+    let sum = slow_sum(&[&bytes[..20]]).to_be_bytes();
+    bytes[10..12].copy_from_slice(&sum);
+    bytes
+}
+
+#[test]
+fn an_identification_may_stand_still_where_it_has_no_meaning() {
+    const DF: u16 = 0x4000;
+    for (ids, word, frames) in [
+        ([0, 0, 0], DF, 1),
+        ([7, 7, 7], DF, 1),
+        ([7, 7, 7], 0, 3),
+        ([7, 8, 9], 0, 1),
+        ([7, 8, 8], DF, 2),
+        ([7, 7, 8], DF, 2),
+        ([u16::MAX, 0, 1], 0, 1),
+    ] {
+        let packets = run(&flow(false, false, 1), &[700; 3]);
+        let packets: Vec<_> = packets
+            .into_iter()
+            .zip(ids)
+            .map(|(bytes, id)| with_id_word(bytes, id, word))
+            .collect();
+        let written = written(&packets, true);
+        assert_eq!(written.len(), frames, "{ids:?} {word:#x}");
+        let counted_up = cut(&written);
+        for (out, packet) in counted_up.iter().zip(&packets) {
+            assert_eq!(out[20..], packet[20..]);
+            assert_eq!(slow_sum(&[&out[..20]]), 0);
+        }
+    }
+}
+
+#[test]
+fn only_a_packet_of_its_own_flow_ends_a_frame() {
+    let (ours, other) = (flow(false, false, 1), flow(false, false, 2));
+    let data = |id, sequence| packet(&ours, id, sequence, ACK, &[0; 500]);
+    let first_fragment = with_id_word(packet(&other, 9, 0, ACK, &[0; 64]), 9, 0x2000);
+    let mut ping = packet(&flow(false, true, 3), 9, 0, 0, &[0; 64]);
+    ping[9] = 1;
+    let ping = with_id_word(ping, 9, 0);
+    for (between, frames) in [
+        (packet(&other, 9, 0, ACK, &[]), 2),
+        (ping, 2),
+        (packet(&ours, 9, 0, ACK, &[]), 3),
+        (first_fragment, 3),
+    ] {
+        let packets = [data(1, 0), between, data(2, 500)];
+        assert_eq!(written(&packets, true).len(), frames);
+    }
+}
+
 fn any_packet() -> impl Strategy<Value = (usize, u8, usize, bool, bool)> {
     let flags = prop::sample::select(vec![ACK, ACK, ACK, ACK | PSH, ACK | FIN, 0x02]);
     let size = prop::sample::select(vec![600usize, 600, 600, 600, 100, 0, 1200]);
