@@ -3,6 +3,7 @@
 
 mod errors;
 mod limits;
+mod noise;
 mod path;
 mod rekey;
 mod traffic;
