@@ -43,7 +43,10 @@ NAT_T_DRAFT_00 = _row(
     "4485152d18b6bbcd0be8a8469579ddcc", "NAT traversal draft 00", "draft-ietf-ipsec-nat-t-ike-00"
 )
 DPD = _row("afcad71368a1f1c96b8696fc77570100", "dead peer detection", "RFC 3706")
-MICROSOFT = _row("1e2b516905991c7d7c96fcbfb587e461", "Microsoft", "MS-IKEE", versioned=True, product=True)
+GATEWRIGHT = _row("ed8e893f257cd9d3cb9d3f3a866a5dee", "Gatewright", "Gatewright", product=True)
+MICROSOFT = _row(
+    "1e2b516905991c7d7c96fcbfb587e461", "Microsoft", "MS-IKEE", versioned=True, product=True
+)
 
 VENDOR_IDS: tuple[VendorId, ...] = (
     RFC_3947,
@@ -52,6 +55,7 @@ VENDOR_IDS: tuple[VendorId, ...] = (
     NAT_T_DRAFT_02_NEWLINE,
     NAT_T_DRAFT_00,
     DPD,
+    GATEWRIGHT,
     MICROSOFT,
     _row("4048b7d56ebce88525e7de7f00d6c2d3", "IKE fragmentation", "MS-IKEE", versioned=True),
     _row("621b04bb09882ac1e15935fefa24aeee", "GSS-API", "MS-IKEE"),

@@ -45,6 +45,25 @@ def test_deleting_one_child_leaves_the_others() -> None:
     assert all(len(host.sad.pairs) == 1 for host in gateways.hosts())
 
 
+def test_a_lost_delete_is_repeated_until_it_is_acknowledged() -> None:
+    """MS-IKEE section 3.8: a peer that never hears of it would send into nothing."""
+    gateways = pair(tunnel(), export_keys=True)
+    bring_up(gateways)
+    lost = iter((True, True))
+    gateways.network.interceptors.append(lambda _: [] if next(lost, False) else None)
+    first = gateways.a.sad.outbound(1)
+    assert first is not None
+    gateways.endpoint_a.child_expiring(first.spi_in, hard=True, now=gateways.network.now)
+    gateways.network.run(2.5)
+    assert gateways.b.sad.pairs
+    gateways.network.run(60)
+    assert not gateways.b.sad.pairs
+    assert text(gateways.network)[9:] == [
+        "A -> B  info {HASH Nonce D(ESP)}",
+        "B -> A  info {HASH Nonce D(ESP)}",
+    ]
+
+
 def test_the_children_survive_when_the_peer_deletes_main_mode_alone() -> None:
     """As a 2003 gateway does when the main mode lifetime is over (MS-IKEE section 3.8.4.1)."""
     gateways = pair(tunnel())

@@ -15,6 +15,7 @@ from gatewright.iana import vendor_ids
         (vendor_ids.NAT_T_DRAFT_02, b"draft-ietf-ipsec-nat-t-ike-02"),
         (vendor_ids.NAT_T_DRAFT_02_NEWLINE, b"draft-ietf-ipsec-nat-t-ike-02\n"),
         (vendor_ids.NAT_T_DRAFT_00, b"draft-ietf-ipsec-nat-t-ike-00"),
+        (vendor_ids.GATEWRIGHT, b"Gatewright"),
         (vendor_ids.MICROSOFT, b"MS NT5 ISAKMPOAKLEY"),
     ],
 )

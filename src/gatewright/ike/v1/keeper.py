@@ -93,15 +93,14 @@ class Keeper:
         older = self._older(pair)
         self._establish(pair, older[-1].sa.spi_in if older else None, now)
 
-    def remove(self, spi_in: int, reason: str, *, tell: bool) -> QuickModeSa | None:
+    def remove(self, spi_in: int, reason: str, now: float, *, tell: bool) -> None:
         """Take a pair away, and tell the peer if asked to and possible."""
         pair = self._core.children.pop(spi_in)
         if pair is None:
-            return None
+            return
         if tell and self._core.usable:
-            self._informational.send((delete.quick_mode_sas([spi_in]),))
+            self._informational.send_delete(delete.quick_mode_sas([spi_in]), now)
         self._closed(pair, reason)
-        return pair
 
     def remove_all(self, reason: str, *, tell: bool) -> None:
         pairs = self._core.children.take_all()
@@ -119,9 +118,9 @@ class Keeper:
         """Remove what is over; gives the pairs that have to be renewed now."""
         for pair in self._core.children:
             if now >= pair.expires:
-                self.remove(pair.sa.spi_in, "its lifetime is over", tell=True)
+                self.remove(pair.sa.spi_in, "its lifetime is over", now, tell=True)
             elif pair.remove_at is not None and now >= pair.remove_at:
-                self.remove(pair.sa.spi_in, "replaced by a newer pair", tell=True)
+                self.remove(pair.sa.spi_in, "replaced by a newer pair", now, tell=True)
             elif pair.activate_at is not None and now >= pair.activate_at:
                 pair.activate_at = None
                 self._core.emit(ActivateChildSa(pair.sa.spi_in))

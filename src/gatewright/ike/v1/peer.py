@@ -20,6 +20,11 @@ class Peer:
     extensions: tuple[str, ...] = ()
 
     @property
+    def acknowledges_deletes(self) -> bool:
+        """Whether it knows MS-IKEE section 3.8: Windows does, and so do we."""
+        return self.is_microsoft or self.product == vendor_ids.GATEWRIGHT.name
+
+    @property
     def is_microsoft(self) -> bool:
         return self.product.startswith(("Windows", "Microsoft"))
 

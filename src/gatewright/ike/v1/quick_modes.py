@@ -185,7 +185,7 @@ class QuickModes:
         # A responder keeps its pair: the peer uses it if only message 3 was lost, and deletes it if
         # it never got message 2.
         if ours and not isinstance(error, PeerRefused) and self._core.usable:
-            self._informational.send((delete.quick_mode_sas([quick.spi_in]),))
+            self._informational.send_delete(delete.quick_mode_sas([quick.spi_in]), now)
         if renewed is not None:
             self._keeper.rekey_failed(renewed, now)
 

@@ -159,13 +159,18 @@ class IkeV1Session:
             case State.ESTABLISHED:
                 times = [
                     self.quick.next_timeout(),
+                    self._informational.next_timeout(),
                     core.children.next_timeout(),
                     self._dpd.next_timeout(),
                     self._keepalive.next_timeout(),
                     self.schedule.next_timeout(),
                 ]
             case State.REPLACED:
-                times = [self.quick.next_timeout(), self.schedule.next_timeout()]
+                times = [
+                    self.quick.next_timeout(),
+                    self._informational.next_timeout(),
+                    self.schedule.next_timeout(),
+                ]
             case State.EXPIRED:
                 times = [
                     core.children.next_timeout(),
@@ -181,8 +186,10 @@ class IkeV1Session:
             self._main.handle_timeout(now)
             self._after_main_mode(now)
             return
-        if self.core.usable and self.quick.handle_timeout(now):
-            self._doubt_peer(now)
+        if self.core.usable:
+            self._informational.handle_timeout(now)
+            if self.quick.handle_timeout(now):
+                self._doubt_peer(now)
         self._leave_if_overdrawn(now)
         if self.keeps_pairs:
             self._keepalive.handle_timeout(now)
@@ -209,7 +216,7 @@ class IkeV1Session:
             self._renew_pair(pair, now)
 
     def delete_child(self, spi_in: int, now: float) -> None:
-        self.keeper.remove(spi_in, "deleted by this gateway", tell=True)
+        self.keeper.remove(spi_in, "deleted by this gateway", now, tell=True)
         self.quick.pair_deleted(spi_in, now)
         self.leave_if_empty()
 
@@ -260,7 +267,7 @@ class IkeV1Session:
         for session in (self, *self.relatives.all()):
             pair = session.core.children.by_outbound(spi_out)
             if pair is not None and session.keeps_pairs:
-                session.keeper.remove(pair.sa.spi_in, "deleted by the peer", tell=False)
+                session.keeper.remove(pair.sa.spi_in, "deleted by the peer", now, tell=False)
                 session.quick.pair_deleted(pair.sa.spi_in, now)
                 session.leave_if_empty()
                 self.relatives.look_at(session)
@@ -414,7 +421,8 @@ class IkeV1Session:
                 if core.state is State.REPLACED
                 else "its lifetime is over"
             )
-            if core.state is State.REPLACED and not self.quick.idle:
+            busy = not (self.quick.idle and self._informational.idle)
+            if core.state is State.REPLACED and busy:
                 schedule.leave_at(now + core.context.timing.rekey_overlap)
                 return
             self.expire(reason, now, tell=True)

@@ -186,7 +186,7 @@ def test_who_has_to_be_renewed() -> None:
 
 def test_removing_an_unknown_pair_does_nothing() -> None:
     sa, keeper, _ = keeping()
-    assert keeper.remove(7777, "why", tell=True) is None
+    keeper.remove(7777, "why", NOW, tell=True)
     assert not sa.take_outputs()
 
 

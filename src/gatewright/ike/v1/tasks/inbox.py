@@ -63,6 +63,8 @@ class Inbox:
         if self._core.protection is None:
             self._core.drop("informational_before_keys")
             return
+        if self._informational.take_acknowledgement(message):
+            return
         try:
             chain = self._informational.open(message)
         except Unauthentic as error:

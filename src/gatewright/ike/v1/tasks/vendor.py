@@ -1,4 +1,7 @@
-"""Vendor IDs: what this side says it can do (RFC 3947 section 3.1, RFC 3706 section 5.1)."""
+"""Vendor IDs: who this side is and what it can do (RFC 3947 section 3.1, RFC 3706 section 5.1).
+
+Our own name tells a Gatewright that deletes are acknowledged here (MS-IKEE section 3.8).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from gatewright.wire.v1.payloads.vendor import VendorIdPayload
 
 def announcements(core: Core) -> tuple[VendorIdPayload, ...]:
     """Those of message 1, or of message 2, which answers with the one dialect that is used."""
-    rows = [vendor_ids.DPD]
+    rows = [vendor_ids.GATEWRIGHT, vendor_ids.DPD]
     if core.connection.nat_traversal is not NatTraversal.OFF:
         chosen = core.path.dialect
         dialects = NAT_DIALECTS if core.is_initiator else ((chosen,) if chosen else ())

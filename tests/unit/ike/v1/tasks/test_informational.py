@@ -3,13 +3,15 @@ import hmac
 import pytest
 
 from gatewright.iana.ikev1 import NotifyType, ProtocolId
+from gatewright.ike.v1.core import Core
+from gatewright.ike.v1.peer import Peer
 from gatewright.ike.v1.tasks.informational import Informational, Unauthentic
 from gatewright.wire.v1.message import Message, emit_chain, emit_message, parse_chain
 from gatewright.wire.v1.payloads.delete import DeletePayload
 from gatewright.wire.v1.payloads.hash import HashPayload
 from gatewright.wire.v1.payloads.nonce import NoncePayload
 from gatewright.wire.v1.payloads.notify import NotifyPayload
-from tests.unit.ike.v1.builders import COOKIE_I, COOKIE_R, core, octets, protection
+from tests.unit.ike.v1.builders import COOKIE_I, COOKIE_R, NOW, core, octets, protection
 
 NOTIFY = NotifyPayload(NotifyType.INITIAL_CONTACT, ProtocolId.ISAKMP, COOKIE_I + COOKIE_R)
 
@@ -95,3 +97,75 @@ def test_others_are_not() -> None:
     message = Message.parse(sent_by_a())
     informational.acknowledge(message, informational.open(message))
     assert not receiver.take_outputs()
+
+
+DELETE = DeletePayload(3, (b"\x00\x00\x10\x00",))
+OURS = Peer(product="Gatewright")
+
+
+def deleting() -> tuple[Core, Informational, bytes]:
+    sa = core(peer=OURS)
+    informational = Informational(sa)
+    informational.send_delete(DELETE, NOW)
+    (message,) = octets(sa.take_outputs())
+    return sa, informational, message
+
+
+def acknowledged(message: bytes) -> tuple[Core, Informational, bytes]:
+    receiver = core(is_initiator=False)
+    informational = Informational(receiver)
+    received = Message.parse(message)
+    informational.acknowledge(received, informational.open(received))
+    (answer,) = octets(receiver.take_outputs())
+    return receiver, informational, answer
+
+
+def test_a_delete_is_repeated_until_it_is_acknowledged() -> None:
+    sa, informational, message = deleting()
+    assert not informational.idle
+    assert informational.next_timeout() == NOW + 1
+    informational.handle_timeout(NOW + 1)
+    assert octets(sa.take_outputs()) == [message]
+    _, _, answer = acknowledged(message)
+    assert informational.take_acknowledgement(Message.parse(answer))
+    assert informational.idle
+    assert informational.next_timeout() is None
+    assert not informational.take_acknowledgement(Message.parse(answer))
+
+
+def test_a_forged_acknowledgement_changes_nothing() -> None:
+    _, informational, message = deleting()
+    _, _, answer = acknowledged(message)
+    for position in (28, 70, -1):
+        forged = bytearray(answer)
+        forged[position] ^= 1
+        assert informational.take_acknowledgement(Message.parse(bytes(forged)))
+        assert not informational.idle
+    assert informational.take_acknowledgement(Message.parse(answer))
+    assert informational.idle
+
+
+def test_it_is_not_repeated_for_ever() -> None:
+    sa, informational, message = deleting()
+    while (due := informational.next_timeout()) is not None:
+        informational.handle_timeout(due)
+    assert octets(sa.take_outputs()) == [message] * 4
+    assert informational.idle
+
+
+def test_a_repeated_delete_is_acknowledged_again() -> None:
+    _, _, message = deleting()
+    receiver, informational, answer = acknowledged(message)
+    with pytest.raises(Unauthentic):
+        informational.open(Message.parse(message))
+    assert octets(receiver.take_outputs()) == [answer]
+
+
+def test_other_peers_get_a_plain_delete() -> None:
+    sa = core()
+    informational = Informational(sa)
+    informational.send_delete(DELETE, NOW)
+    (message,) = octets(sa.take_outputs())
+    chain = Informational(core(is_initiator=False)).open(Message.parse(message))
+    assert chain.payloads[1:] == (DELETE,)
+    assert informational.idle

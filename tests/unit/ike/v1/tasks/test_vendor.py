@@ -15,6 +15,7 @@ def names(sa: Core) -> set[str]:
 
 def test_an_initiator_announces_every_dialect() -> None:
     assert names(core()) == {
+        "Gatewright",
         "dead peer detection",
         "NAT traversal",
         "NAT traversal draft 02",
@@ -24,10 +25,17 @@ def test_an_initiator_announces_every_dialect() -> None:
 
 def test_a_responder_announces_the_one_that_is_used() -> None:
     sa = core(is_initiator=False)
-    assert names(sa) == {"dead peer detection"}
+    assert names(sa) == {"Gatewright", "dead peer detection"}
     sa.path = replace(sa.path, dialect=NAT_DIALECTS[1])
-    assert names(sa) == {"dead peer detection", "NAT traversal draft 02 (with newline)"}
+    assert names(sa) == {
+        "Gatewright",
+        "dead peer detection",
+        "NAT traversal draft 02 (with newline)",
+    }
 
 
 def test_switched_off_nothing_is_said_of_it() -> None:
-    assert names(core(tunnel(nat_traversal=NatTraversal.OFF))) == {"dead peer detection"}
+    assert names(core(tunnel(nat_traversal=NatTraversal.OFF))) == {
+        "Gatewright",
+        "dead peer detection",
+    }
