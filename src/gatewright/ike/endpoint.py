@@ -225,11 +225,17 @@ class Endpoint:
         """Authentic ESP came from a new address: a NAT rebinding (RFC 7296 section 2.23).
 
         Followed for that SA at once; the session learns its own new address from the next
-        authentic message.
+        authentic message.  Only a peer behind a NAT moves, and whoever is behind one itself does
+        not follow: somebody on the way could divert the tunnel with one packet that he holds back
+        and sends on from elsewhere.
         """
-        del now
-        if self._sessions.owner(spi_in) is not None:
+        session = self._sessions.owner(spi_in)
+        if session is None:
+            return
+        if session.snapshot(now).nat == "remote":
             self._outputs.append(UpdateTransport(spi_in, str(remote.ip), remote.port))
+        else:
+            self._counters["peer_move_not_followed"] += 1
 
     # --- what can be seen --------------------------------------------------------------------
 

@@ -83,6 +83,7 @@ class FakeSession:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     children: dict[int, int] = field(default_factory=dict)
+    nat: str = "none"
 
     def install(self, policy_id: int = 1) -> int:
         spi_in = self.context.allocate_spi()
@@ -130,7 +131,7 @@ class FakeSession:
             for spi, policy in self.children.items()
         )
         return IkeSaSnapshot(
-            self.connection.name, 2, "", self.is_initiator, "", "", "", "", "none",
+            self.connection.name, 2, "", self.is_initiator, "", "", "", "", self.nat,
             self.spi_i.hex(), self.spi_r.hex(), now, None, None, children,
         )  # fmt: skip
 

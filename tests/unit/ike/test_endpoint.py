@@ -8,7 +8,7 @@ import pytest
 
 from gatewright.ike.endpoint import Endpoint
 from gatewright.ike.limits import Limits
-from gatewright.ike.machine import Datagram
+from gatewright.ike.machine import Address, Datagram
 from gatewright.ike.outputs import (
     AdoptSession,
     ChildSaClosed,
@@ -19,12 +19,20 @@ from gatewright.ike.outputs import (
     NegotiationFailed,
     PeerSilent,
     Transmit,
+    UpdateTransport,
 )
 from gatewright.ike.verdicts import Refuse, Reply
 from gatewright.ipsec.secret import Secret
 from gatewright.policy.compiled import IkeVersion, StartMode
 from tests.support.entropy import seeded
-from tests.unit.ike.fake_session import FakeDialect, FakeSession, child, connection, message
+from tests.unit.ike.fake_session import (
+    REMOTE,
+    FakeDialect,
+    FakeSession,
+    child,
+    connection,
+    message,
+)
 
 
 class NoSecrets:
@@ -251,6 +259,29 @@ def test_an_expiring_sa_reaches_the_session_that_owns_it_also_after_adoption(
     endpoint.child_expiring(spi_in, True, 5.0)
     assert _calls(successor, "delete_child") == [("delete_child", spi_in, 5.0)]
     assert endpoint.counters()["sessions"] == 1
+
+
+@pytest.mark.parametrize(
+    ("nat", "followed"), [("none", False), ("local", False), ("both", False), ("remote", True)]
+)
+def test_the_esp_of_a_peer_moves_where_a_nat_hides_that_peer_alone(
+    nat: str, followed: bool, endpoint: Endpoint, dialect: FakeDialect
+) -> None:
+    """RFC 7296 section 2.23: else one packet sent on from elsewhere would divert the tunnel."""
+    endpoint.up("branch", 0.0)
+    (session,) = dialect.sessions
+    session.nat = nat
+    spi_in = session.install()
+    endpoint.handle_timeout(0.0)
+    endpoint.receive(message(session.spi_i), 1.0)
+    endpoint.take_outputs()
+    elsewhere = Address(REMOTE, 666)
+    endpoint.peer_moved(spi_in, elsewhere, 2.0)
+    moved = UpdateTransport(spi_in, str(REMOTE), 666)
+    assert endpoint.take_outputs() == ([moved] if followed else [])
+    assert endpoint.counters().get("peer_move_not_followed", 0) == (0 if followed else 1)
+    endpoint.peer_moved(spi_in + 1, elsewhere, 2.0)
+    assert endpoint.take_outputs() == []
 
 
 def test_a_peer_that_starts_anew_ends_its_old_sessions(
