@@ -131,3 +131,17 @@ fn a_block_number_that_went_round_is_still_newer() {
     assert_eq!(window.commit(round), Err(ReplayError::TooOld));
     assert_eq!(window.check((round + 40) as u32), Ok(round + 40));
 }
+
+/// Either side of the place where the window begins to span two subspaces (RFC 4303 appendix A2.2).
+#[test]
+fn infers_the_high_half_where_the_window_leaves_the_lower_subspace() {
+    let edge = 1u64 << 32;
+    for low in [61, 62, 63, 64, 65] {
+        let window = ReplayWindow::new(64, true);
+        window.commit(edge + low).unwrap();
+        let ahead = edge + low + 7;
+        assert_eq!(window.check(ahead as u32), Ok(ahead), "{low}");
+        let bottom = edge + low - 63;
+        assert_eq!(window.check(bottom as u32), Ok(bottom), "{low}");
+    }
+}

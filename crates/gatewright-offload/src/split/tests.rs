@@ -135,6 +135,18 @@ fn a_partial_checksum_is_completed() {
     }
 }
 
+/// Zero would say that there is no checksum (RFC 768).
+#[test]
+fn a_udp_sum_of_zero_is_sent_as_all_ones() {
+    let flow = flow(false, true);
+    let mut bytes = packet(&flow, 1, 0, 0, &[0; 8]);
+    let sum = u16::from_be_bytes([bytes[26], bytes[27]]);
+    // The payload takes up what is missing to all ones.
+    bytes[28..30].copy_from_slice(&sum.to_be_bytes());
+    let segments = split(&header(&flow, 8), &bytes).unwrap();
+    assert_eq!(segments[0][26..28], [0xff, 0xff]);
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let tcp4 = flow(false, false);
