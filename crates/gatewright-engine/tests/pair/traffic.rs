@@ -1,7 +1,10 @@
 //! Packets cross, unchanged, by every algorithm and encapsulation.
 
-use gatewright_engine::{Count, DropReason};
-use gatewright_io::Encapsulation;
+use gatewright_engine::{Count, DropReason, Settings};
+use gatewright_io::{Encapsulation, VNET_HEADER_LEN};
+use gatewright_offload::{GsoType, VirtioNetHeader};
+use gatewright_packet::checksum::Checksum;
+use gatewright_packet::emit::Ipv4Header;
 use gatewright_spd::Action;
 
 use crate::world::{networks, udp_v4, udp_v6, Tunnel, World};
@@ -168,4 +171,83 @@ fn the_tun_device_may_refuse() {
     world.a.send(&udp_v4(100, true, 0, false));
     world.turn();
     assert_eq!(world.b.drops(), [(DropReason::TunWrite.name(), 1)]);
+}
+
+/// A frame of `segments` TCP segments of 1000 octets, as a host with offload sends it.
+fn tcp_frame(segments: usize) -> Vec<u8> {
+    let (source, destination) = ([192, 168, 10, 5].into(), [10, 20, 0, 5].into());
+    let payload = segments * 1000;
+    let mut packet = vec![0; 40 + payload];
+    Ipv4Header::new(source, destination, 6)
+        .emit(packet.first_chunk_mut().unwrap(), 20 + payload)
+        .unwrap();
+    packet[20..24].copy_from_slice(&[0x10, 0, 0x20, 0]);
+    packet[24..28].copy_from_slice(&0xffff_ff00u32.to_be_bytes());
+    packet[32..34].copy_from_slice(&[0x50, 0x10]);
+    let pseudo = Checksum::pseudo_header_v4(source, destination, 6, 20 + payload as u32);
+    packet[36..38].copy_from_slice(&pseudo.folded().to_be_bytes());
+    for (index, octet) in packet[40..].iter_mut().enumerate() {
+        *octet = (index / 7) as u8;
+    }
+    let virtio = VirtioNetHeader {
+        needs_checksum: true,
+        gso: GsoType::TcpV4,
+        header_len: 40,
+        gso_size: 1000,
+        checksum_start: 20,
+        checksum_offset: 16,
+        ..VirtioNetHeader::default()
+    };
+    [&virtio.emit()[..], &packet].concat()
+}
+
+#[test]
+fn what_one_host_joined_the_other_gets_joined() {
+    for encapsulation in [Encapsulation::Udp, Encapsulation::Protocol50] {
+        let tunnel = Tunnel {
+            encapsulation,
+            ..Tunnel::default()
+        };
+        let mut world = World::with_settings(tunnel, Settings::default());
+        world.connect(1);
+        let frame = tcp_frame(9);
+        world.a.host.send(frame.clone());
+        world.turn();
+        assert_eq!(world.b.host.take(), Some(frame), "{:?}", world.b.drops());
+        assert_eq!(world.a.count(Count::PacketsOut), 9);
+        assert_eq!(world.b.count(Count::PacketsIn), 9);
+        assert_eq!(world.b.count(Count::TunFramesWritten), 1);
+    }
+}
+
+#[test]
+fn a_host_without_offload_gets_whole_packets_with_checksums() {
+    let mut world = World::connected(Tunnel::default());
+    world.a.host.send(tcp_frame(3));
+    world.turn();
+    for index in 0..3u32 {
+        let frame = world.b.host.take().unwrap();
+        let (virtio, packet) = frame.split_at(VNET_HEADER_LEN);
+        assert_eq!(virtio, [0; VNET_HEADER_LEN]);
+        let sequence = u32::from_be_bytes(*packet[24..].first_chunk().unwrap());
+        assert_eq!(sequence, 0xffff_ff00u32.wrapping_add(index * 1000));
+        let addresses = &packet[12..20];
+        let sum = Checksum::pseudo_header(addresses, &[], 6, 1020);
+        assert_eq!(packet.len(), 1040);
+        assert!(sum.with(&packet[20..]).is_valid());
+    }
+    assert_eq!(world.b.host.take(), None);
+}
+
+#[test]
+fn joined_packets_that_do_not_fit_are_answered_once() {
+    let mut world = World::connected(Tunnel::default());
+    world.internet.set_mtu(Some(900));
+    world.a.host.send(tcp_frame(3));
+    world.turn();
+    assert_eq!(world.a.dropped(DropReason::SendTooBig), 3);
+    world.a.host.send(tcp_frame(3));
+    world.turn();
+    assert_eq!(world.a.dropped(DropReason::TooBig), 3);
+    assert_eq!(world.a.count(Count::TooBigSent), 1);
 }

@@ -97,3 +97,20 @@ fn a_lost_event_is_asked_again() {
     let second = world.a.events();
     assert!(matches!(second[..], [Event::Acquire { .. }]), "{second:?}");
 }
+
+#[test]
+fn another_policys_change_does_not_ask_again() {
+    let mut world = World::new(Tunnel::default());
+    world.a.send(&udp_v4(100, true, 0, false));
+    world.turn();
+    assert_eq!(world.a.events().len(), 1);
+    let elsewhere = gatewright_engine::SaParameters {
+        policy_id: POLICY + 1,
+        ..world.parameters(1).0
+    };
+    world.a.shared.add_sa(elsewhere, None).unwrap();
+    world.a.send(&udp_v4(100, true, 0, false));
+    world.turn();
+    assert_eq!(world.a.events(), []);
+    assert_eq!(world.a.count(Count::PacketsQueued), 2);
+}

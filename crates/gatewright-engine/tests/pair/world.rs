@@ -98,8 +98,14 @@ pub fn networks() -> (Vec<Selector>, Vec<Selector>) {
 
 impl Gateway {
     fn new(internet: &MemoryNetwork, address: IpAddr, settings: Settings) -> Self {
+        let offload = TunOffload {
+            checksum: settings.offload,
+            tso4: settings.offload,
+            tso6: settings.offload,
+            uso: false,
+        };
         let shared = Arc::new(Shared::new(settings).unwrap());
-        let (tun, host) = MemoryTun::new(TunOffload::default());
+        let (tun, host) = MemoryTun::new(offload);
         let udp = internet.socket(Encapsulation::Udp, SocketAddr::new(address, 4500));
         let esp = internet.socket(Encapsulation::Protocol50, SocketAddr::new(address, 0));
         let slots = vec![
@@ -166,9 +172,13 @@ impl Gateway {
 }
 
 impl World {
-    /// With policies on both sides and no SA.
+    /// With policies on both sides and no SA; TUN devices without offload.
     pub fn new(tunnel: Tunnel) -> Self {
-        Self::with_settings(tunnel, Settings::default())
+        let settings = Settings {
+            offload: false,
+            ..Settings::default()
+        };
+        Self::with_settings(tunnel, settings)
     }
 
     pub fn with_settings(tunnel: Tunnel, settings: Settings) -> Self {
