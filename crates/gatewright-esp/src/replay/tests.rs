@@ -145,3 +145,15 @@ fn infers_the_high_half_where_the_window_leaves_the_lower_subspace() {
         assert_eq!(window.check(bottom as u32), Ok(bottom), "{low}");
     }
 }
+
+#[test]
+fn the_window_is_as_wide_as_it_says() {
+    for size in [64u32, 128, 1024, 4096] {
+        let window = ReplayWindow::new(size, false);
+        window.commit(10_000).unwrap();
+        let left = 10_000 - size;
+        assert_eq!(window.check(left + 1), Ok(u64::from(left + 1)));
+        assert_eq!(window.check(left), Err(ReplayError::TooOld));
+        assert_eq!(window.commit(u64::from(left)), Err(ReplayError::TooOld));
+    }
+}
