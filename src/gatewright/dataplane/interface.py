@@ -17,7 +17,7 @@ from gatewright.policy.compiled import SpdEntry
 
 @dataclass(frozen=True, slots=True)
 class Acquire:
-    """A packet wants an SA that does not exist.  One event per policy until answered or given up."""
+    """A packet wants an SA that does not exist.  Once a policy until answered or given up."""
 
     policy_id: int
     source: IPAddress

@@ -19,7 +19,7 @@ class Encapsulation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SaKeys:
-    """The keys of one direction.  ``encryption`` holds key and then salt; ``integrity`` may be empty."""
+    """The keys of one direction.  ``encryption`` is key, then salt; ``integrity`` may be empty."""
 
     encryption: Secret
     integrity: Secret

@@ -37,7 +37,7 @@ class Header:
 
     @classmethod
     def parse(cls, data: bytes) -> Header:
-        """The header of a message; raises `Malformed`, also when the length is not that of ``data``."""
+        """The header of a message; `Malformed` also when the length is not that of ``data``."""
         if len(data) < HEADER_LENGTH:
             raise Malformed("header_truncated", f"{len(data)} octets")
         reader = Reader(data)
