@@ -73,7 +73,13 @@ def test_waiting_ends_when_time_is_up(tmp_path: Path) -> None:
 
 def test_it_dies_with_the_thread_that_started_it(tmp_path: Path) -> None:
     started: list[Process] = []
-    thread = threading.Thread(target=lambda: started.append(process(tmp_path, "exec sleep 1000")))
+
+    def start_and_end() -> None:
+        child = process(tmp_path, 'touch "$0" && exec sleep 1000', str(tmp_path / "up"))
+        child.wait_path(tmp_path / "up", "it was up", timeout=10)
+        started.append(child)
+
+    thread = threading.Thread(target=start_and_end)
     thread.start()
     thread.join()
     assert started[0].wait() == -signal.SIGKILL
