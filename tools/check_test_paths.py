@@ -1,7 +1,7 @@
 """``tests/unit`` mirrors ``src``: each test file has its source, each source its test file.
 
 Source files without a test of their own stand in ``tools/untested_sources.txt``, one path or
-pattern a line, with a reason after ``#``; the list may only shrink.
+pattern a line, with a reason after ``#``, or in a line above for a group; the list may only shrink.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ EXCEPTIONS = ROOT / "tools" / "untested_sources.txt"
 def exceptions() -> dict[str, str]:
     """Path or pattern (below ``src/gatewright``) to the reason why there is no unit test of it."""
     listed: dict[str, str] = {}
+    group = ""
     for line in EXCEPTIONS.read_text().splitlines():
-        path, _, reason = line.partition("#")
-        if path.strip():
-            listed[path.strip()] = reason.strip()
+        path, _, reason = (part.strip() for part in line.partition("#"))
+        if path:
+            listed[path] = reason or group
+        else:
+            group = reason
     return listed
 
 
