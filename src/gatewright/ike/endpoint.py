@@ -167,11 +167,11 @@ class Endpoint:
         """
         replaced, self._pad = self._pad, Pad(connections)
         self._held_down.clear()
+        self._forget_strangers(replaced, now)
         for old in replaced:
-            new = self._pad.get(old.name)
-            if new is None or not _same_ike_settings(old, new):
+            if not self._stays(old):
                 self._close_tunnel(old, now, "the policy was changed")
-            elif old != new:
+            elif old != (new := self._pad[old.name]):
                 self._replace_children(old, new, now)
         for connection in self._pad:
             self._start_always(connection, now)
@@ -260,7 +260,10 @@ class Endpoint:
         if found is None:
             return
         connection, child = found
-        session = self._sessions.best(connection.name)
+        # One under older settings is being closed, and must not bring them back.
+        session = self._sessions.best(
+            connection.name, lambda each: _same_ike_settings(each.connection, connection)
+        )
         if session is None:
             local = Address(connection.local, IKE_PORT)
             remote = Address(connection.remote, IKE_PORT)
@@ -310,6 +313,20 @@ class Endpoint:
             if wanted and not self._has_child(connection, child.policy_id, now):
                 self._negotiate(Wish(child.policy_id, None, now), now)
 
+    def _forget_strangers(self, replaced: Pad, now: float) -> None:
+        """A half-open SA can become any connection that was there when it began, and must not
+        become one that is gone."""
+        for session in self._sessions.half_open():
+            side = session.connection
+            candidates = replaced.between(side.version, side.local, side.remote)
+            if not all(self._stays(each) for each in candidates):
+                session.close(now, "the policy was changed")
+                self._collect(session, now)
+
+    def _stays(self, old: Connection) -> bool:
+        new = self._pad.get(old.name)
+        return new is not None and _same_ike_settings(old, new)
+
     def _replace_children(self, old: Connection, new: Connection, now: float) -> None:
         kept = set(new.children)
         gone = {child.policy_id for child in old.children if child not in kept}
@@ -338,11 +355,18 @@ class Endpoint:
     # --- a session's outputs on their way out ------------------------------------------------
 
     def _collect(self, session: Session, now: float) -> None:
+        unwanted: list[int] = []
         for output in session.take_outputs():
             self._note(session, output, now)
             if not isinstance(output, AdoptSession | CloseOtherSessions):
                 self._outputs.append(output)
+            if isinstance(output, InstallChildSa) and not self._pad.child(output.sa.policy_id):
+                unwanted.append(output.sa.spi_in)
         self._settle(session)
+        if unwanted:  # begun under a policy that has been replaced meanwhile
+            for spi_in in unwanted:
+                session.delete_child(spi_in, now)
+            self._collect(session, now)
 
     def _settle(self, session: Session) -> None:
         """Bring the tables in line with what the session has become."""

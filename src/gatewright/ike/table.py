@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gatewright.ike.machine import Address, Session
 from gatewright.ipsec.selectors import IPAddress
@@ -95,12 +95,16 @@ class SessionTable:
         """Oldest first."""
         return list(self._by_tunnel.get(tunnel, ()))
 
-    def best(self, tunnel: str) -> Session | None:
+    def best(self, tunnel: str, fits: Callable[[Session], bool]) -> Session | None:
         """Where to negotiate a child: the newest that stands, else one of ours on its way."""
-        sessions = self.of_tunnel(tunnel)
+        sessions = [session for session in self.of_tunnel(tunnel) if fits(session)]
         standing = [session for session in sessions if session.established]
         under_way = [session for session in sessions if session.is_initiator]
         return next(reversed(standing), None) or next(reversed(under_way), None)
+
+    def half_open(self) -> list[Session]:
+        """Those of strangers, who have not authenticated themselves yet."""
+        return list(self._half_open)
 
     def end_half_open(self, session: Session) -> IPAddress | None:
         """The address whose half-open count goes down, once; None when it was none."""

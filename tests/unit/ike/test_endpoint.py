@@ -233,6 +233,7 @@ def test_a_changed_child_goes_alone(dialect: FakeDialect) -> None:
     endpoint.up("branch", 1.0)
     session = dialect.sessions[0]
     one, two = session.install(1), session.install(2)
+    endpoint._collect(session, 1.0)
     endpoint.set_connections([connection("branch", child(1), child(3))], 2.0)
     assert _calls(session, "delete_child") == [("delete_child", two, 2.0)]
     assert one in session.children

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gatewright.ike.machine import Address, Context, Timing
+from gatewright.ike.machine import Address, Context, Session, Timing
 from gatewright.ike.table import SessionTable
 from gatewright.ipsec.secret import Secret
 from gatewright.wire.isakmp import NO_SPI, Header
@@ -25,6 +25,11 @@ def _session(
 
 def _header(spi_i: bytes, spi_r: bytes) -> Header:
     return Header(spi_i, spi_r, 0, 2, 0, 34, 0, 0, 28)
+
+
+def anyone(session: Session) -> bool:
+    del session
+    return True
 
 
 def test_an_initiator_is_found_by_its_own_spi_before_and_after_the_peer_chose() -> None:
@@ -70,15 +75,16 @@ def test_a_session_follows_its_tunnel() -> None:
 
 def test_the_best_is_the_newest_that_stands_else_one_of_ours() -> None:
     table = SessionTable()
-    assert table.best("branch") is None
+    assert table.best("branch", anyone) is None
     theirs = _session(I, R, initiator=False)
     table.add_responder(theirs, PEER)
-    assert table.best("branch") is None, "a stranger's half-open session is not negotiated in"
+    assert table.best("branch", anyone) is None, "nobody negotiates in a half-open session"
     ours = _session(OTHER, initiator=True)
     table.add_initiator(ours)
-    assert table.best("branch") is ours
+    assert table.best("branch", anyone) is ours
     theirs.established = True
-    assert table.best("branch") is theirs
+    assert table.best("branch", anyone) is theirs
+    assert table.best("branch", lambda each: each is not theirs) is ours
 
 
 def test_removal_leaves_nothing() -> None:

@@ -139,7 +139,7 @@ class IkeSession:
 
     @property
     def established(self) -> bool:
-        return self._sa.standing
+        return self._sa.standing and not self._leaving
 
     @property
     def closed(self) -> bool:
@@ -167,6 +167,12 @@ class IkeSession:
             children=sa.children.snapshot(now),
         )
 
+    @property
+    def _leaving(self) -> bool:
+        """Whether it is on its way out, if only the window has room for saying so."""
+        waits = any(isinstance(task, DeleteIke) for task in self._sa.agenda)
+        return self._sa.state in _CLOSING or waits
+
     def take_outputs(self) -> list[Output]:
         outputs = list(self._sa.outputs)
         self._sa.outputs.clear()
@@ -192,7 +198,7 @@ class IkeSession:
         trigger: tuple[TrafficSelector, TrafficSelector] | None = None,
     ) -> None:
         sa = self._sa
-        if sa.state in _CLOSING:
+        if self._leaving:
             self._begin_anew(child, now, trigger)
             return
         under_way: list[Task] = [*sa.agenda, *([sa.current] if sa.current is not None else [])]
