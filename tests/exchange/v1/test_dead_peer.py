@@ -7,8 +7,9 @@ from dataclasses import replace
 from gatewright.ike.outputs import DeleteChildSa, MessageDropped, PeerSilent
 from gatewright.policy.compiled import StartMode
 from tests.support.figures_v1 import text
-from tests.support.gateways import child, mirrored, pair
+from tests.support.gateways import IP_A, child, mirrored, pair
 from tests.support.gateways_v1 import ESP_V1, bring_up, tunnel
+from tests.support.sim import Packet
 
 
 def test_silence_is_asked_about_and_answered() -> None:
@@ -42,6 +43,21 @@ def test_a_dead_peer_is_noticed_and_its_sas_go() -> None:
     assert gateways.a.told(PeerSilent)[0].tunnel == "branch"
     assert len(gateways.a.told(DeleteChildSa)) == 1
     assert not gateways.endpoint_a.snapshot(0)
+
+
+def test_our_own_questions_sent_back_do_not_pass_for_a_peer_that_lives() -> None:
+    gateways = pair(tunnel(dpd_delay=30, dpd_timeout=150), mirrored(tunnel()))
+    bring_up(gateways)
+
+    def reflect(packet: Packet) -> list[Packet]:
+        if packet.source.ip == IP_A:
+            gateways.network.inject(Packet(packet.destination, packet.source, packet.payload))
+        return []
+
+    gateways.network.interceptors.append(reflect)
+    gateways.network.run(160)
+    assert gateways.a.told(PeerSilent)
+    assert gateways.endpoint_a.counters()["informational_reflected"] > 1
 
 
 def test_one_lost_question_does_no_harm() -> None:

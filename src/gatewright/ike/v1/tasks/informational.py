@@ -32,6 +32,7 @@ from gatewright.wire.v1.payloads.hash import HashPayload
 from gatewright.wire.v1.payloads.nonce import NoncePayload
 
 _REMEMBERED = 512
+_REMEMBERED_OWN = 65536  # more than one SA sends in its life
 _NONCE_LENGTH = 20
 
 
@@ -56,11 +57,16 @@ class _Unacknowledged:
 
 
 class Informational:
-    """Both directions of one main mode SA; remembers the newest message IDs against replay."""
+    """Both directions of one main mode SA; remembers the newest message IDs against replay.
+
+    Both directions have the same keys, and nothing in a message tells its sender: whoever sends us
+    our own question back would pass for the peer, were our own message IDs not remembered.
+    """
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._seen: deque[int] = deque(maxlen=_REMEMBERED)
+        self._sent: dict[int, None] = {}
         self._unacknowledged: dict[int, _Unacknowledged] = {}
         self._acknowledged: Answered | None = None
 
@@ -129,6 +135,8 @@ class Informational:
             if self._acknowledged is not None and self._acknowledged.received == message.body:
                 self._core.transmit(self._acknowledged.answer or b"")
             raise Unauthentic("informational_repeated")
+        if message_id in self._sent:
+            raise Unauthentic("informational_reflected")
         try:
             plaintext = secured.chain(message_id).open(message.body)
             chain = parse_chain(message.header.next_payload, plaintext, padded=True)
@@ -169,6 +177,9 @@ class Informational:
 
     def _sealed(self, message_id: int, payloads: Sequence[Payload]) -> tuple[bytes, CbcChain]:
         secured = self._core.secured
+        self._sent[message_id] = None
+        if len(self._sent) > _REMEMBERED_OWN:
+            del self._sent[next(iter(self._sent))]
         own = informational_hash(secured.prf, secured.keys, message_id, emit_chain(payloads))
         chain = secured.chain(message_id)
         sealed = chain.seal(emit_chain((HashPayload(own), *payloads)))

@@ -37,6 +37,17 @@ def test_the_same_message_is_taken_once() -> None:
     assert caught.value.reason == "informational_repeated"
 
 
+def test_a_message_of_ours_that_comes_back_is_not_the_peer_s() -> None:
+    """Both directions have the same keys: only its number tells that we sent it."""
+    sa = core()
+    informational = Informational(sa)
+    informational.send((NOTIFY,))
+    (message,) = octets(sa.take_outputs())
+    with pytest.raises(Unauthentic) as caught:
+        informational.open(Message.parse(message))
+    assert caught.value.reason == "informational_reflected"
+
+
 def altered(position: int) -> Message:
     message = bytearray(sent_by_a())
     message[position] ^= 1
