@@ -1,5 +1,3 @@
-"""``assign`` and ``unassign``."""
-
 from __future__ import annotations
 
 import json
@@ -38,9 +36,3 @@ def test_a_file_that_cannot_be_read(commands: Commands, tmp_path: Path) -> None:
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"abc\xff")
     assert "not UTF-8 text (octet 3)" in commands("assign", str(binary)).stderr
-
-
-def test_unassign(commands: Commands) -> None:
-    result = commands("unassign")
-    assert 'The policy "p" is unassigned.' in result.output
-    assert json.loads(commands("unassign", "--json").output)["policy"] == "p"

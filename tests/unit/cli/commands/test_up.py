@@ -1,5 +1,3 @@
-"""``up`` and ``down``."""
-
 from __future__ import annotations
 
 import json
@@ -64,9 +62,3 @@ def test_an_unknown_tunnel(commands: Commands) -> None:
     result = commands("up", "nowhere")
     assert result.exit_code == Exit.FAILED
     assert 'There is no tunnel "nowhere".' in result.stderr
-
-
-def test_down(commands: Commands) -> None:
-    result = commands("down", "branch")
-    assert result.exit_code == Exit.DONE
-    assert 'Tunnel "branch" is down.' in result.output
