@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
+from itertools import count
 
 import pytest
 
@@ -20,7 +21,7 @@ from gatewright.wire.v1.payloads.sa import SaPayload
 from tests.support.figures_v1 import figure, text
 from tests.support.gateways import IP_A, IP_B, Pair, connection, mirrored, pair
 from tests.support.gateways_v1 import bring_up, tunnel
-from tests.support.sim import Nat
+from tests.support.sim import Nat, Packet
 
 INSIDE, OUTSIDE = ip_address("10.0.0.2"), ip_address("203.0.113.77")
 
@@ -54,6 +55,24 @@ def test_without_a_nat_everything_stays_where_it_is() -> None:
     bring_up(gateways)
     assert set(ports(gateways)) == {500}
     assert all(each.encapsulation is Encapsulation.PROTOCOL_50 for each in transports(gateways))
+
+
+@pytest.mark.parametrize("number", [3, 5])
+def test_who_passes_a_message_on_does_not_get_the_tunnel(number: int) -> None:
+    """Nothing but an address that no NAT explains differs in a message of A."""
+    gateways = pair(tunnel())
+    messages = count(1, 2)
+
+    def pass_on(packet: Packet) -> list[Packet] | None:
+        if packet.source.ip != IP_A or next(messages) != number:
+            return None
+        elsewhere = ip_address("198.51.100.66")
+        return [replace(packet, source=replace(packet.source, ip=elsewhere))]
+
+    gateways.network.interceptors.append(pass_on)
+    bring_up(gateways)
+    assert gateways.connected()
+    assert gateways.b.told(InstallChildSa)[0].sa.transport.remote == IP_A
 
 
 def test_behind_a_nat_the_exchange_moves_with_message_5() -> None:

@@ -7,9 +7,11 @@ from ipaddress import ip_address
 
 import pytest
 
+from gatewright.iana.ikev2 import ExchangeType
 from gatewright.ike.outputs import InstallChildSa, SendNatKeepalive, UpdateTransport
 from gatewright.ipsec.association import Encapsulation
 from gatewright.policy.compiled import NatTraversal
+from gatewright.wire.isakmp import Header
 from tests.support.gateways import IP_A, IP_B, POLICY, Pair, connection, mirrored, pair
 from tests.support.sim import Nat, Packet
 
@@ -158,6 +160,26 @@ def test_only_a_peer_behind_a_nat_moves_and_only_for_one_that_is_not(
     assert len(after.children) == 2  # it was taken, and answered where it came from
     assert after.remote == before.remote
     assert not gateways.b.told(UpdateTransport)
+
+
+def test_who_passes_the_authentication_on_does_not_get_the_tunnel() -> None:
+    """Nothing but an address that no NAT explains differs in A's IKE_AUTH."""
+    gateways = pair()
+    elsewhere = ip_address("198.51.100.66")
+
+    def pass_on(packet: Packet) -> list[Packet] | None:
+        if (
+            packet.source.ip != IP_A
+            or Header.parse(packet.payload).exchange != ExchangeType.IKE_AUTH
+        ):
+            return None
+        return [replace(packet, source=replace(packet.source, ip=elsewhere))]
+
+    gateways.network.interceptors.append(pass_on)
+    gateways.endpoint_a.up("branch", gateways.network.now)
+    gateways.network.run(1)
+    assert gateways.b.told(InstallChildSa)[0].sa.transport.remote == IP_A
+    assert gateways.endpoint_b.snapshot(gateways.network.now)[0].remote == f"{IP_A}:500"
 
 
 def test_whoever_stands_behind_a_nat_refreshes_its_mapping() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from gatewright.iana import vendor_ids
@@ -76,6 +76,16 @@ class Path:
     def floated(self) -> bool:
         """Whether IKE has moved to the port of NAT traversal."""
         return self.local.port == NAT_T_PORT
+
+    def taken_by(self, local: Address, remote: Address) -> Path:
+        """The path when a message of main mode came between these two.
+
+        The ports may change, since IKE moves to another one (RFC 3947 section 4).  Another address
+        is that of somebody who passes the message on, unless a NAT hides the peer.
+        """
+        if remote.ip != self.remote.ip and not self.nat.hides_peer:
+            return self
+        return replace(self, local=local, remote=remote)
 
     def transport(self) -> Transport:
         """The outer addresses of a tunnel on this path."""

@@ -196,8 +196,10 @@ class Exchanges:
         sa = self._sa
         sa.heard(now)
         if sa.state is State.HALF_OPEN:
-            # Whoever found a NAT goes on from port 4500.
-            sa.path = replace(sa.path, local=datagram.local, remote=datagram.remote)
+            # Whoever found a NAT goes on from port 4500; at another address there is only somebody
+            # who passes its message on, unless its NAT has many.
+            if sa.path.follows_peer or datagram.remote.ip == sa.path.remote.ip:
+                sa.path = replace(sa.path, local=datagram.local, remote=datagram.remote)
         elif sa.path.follows_peer and datagram.remote != sa.path.remote:
             sa.path = replace(sa.path, remote=datagram.remote)
             sa.children.move(sa.path)

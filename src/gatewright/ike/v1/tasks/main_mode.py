@@ -16,7 +16,7 @@ none comes.  The responder tells its suspicion at once, and keeps waiting.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TypeVar
 
@@ -245,7 +245,7 @@ class MainMode:
     def _take_3(self, chain: Chain, _: Message, datagram: Datagram, __: float) -> None:
         core = self._core
         assert core.choice is not None
-        path = replace(core.path, local=datagram.local, remote=datagram.remote)
+        path = core.path.taken_by(datagram.local, datagram.remote)
         path = natd.detect(core, path, chain, core.choice.proposal.prf)
         payloads = self._key_payloads(core.choice, path)
         self._derive(chain)
@@ -310,7 +310,7 @@ class MainMode:
         claimed = self._verify(chain)
         core.secured.main.accept(message.body)
         core.connection = self._identify(claimed, core.candidates)
-        core.path = replace(core.path, local=datagram.local, remote=datagram.remote)
+        core.path = core.path.taken_by(datagram.local, datagram.remote)
         self._authenticated(chain, claimed, now)
         self._answer(datagram, self._identity_payloads(), encrypted=True)
         core.advance(Event.AUTHENTICATED)
