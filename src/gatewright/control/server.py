@@ -6,7 +6,6 @@ Who may open the socket may command the gateway: the file's mode (0600) is the a
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from urllib.parse import unquote
 
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
@@ -85,7 +84,8 @@ _NDJSON = "application/x-ndjson"
 
 
 def _tunnel(request: Request) -> str:
-    return unquote(request.path_params["name"])
+    name: str = request.path_params["name"]  # the server has decoded the path already
+    return name
 
 
 async def _body(request: Request) -> bytes:

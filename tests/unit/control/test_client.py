@@ -69,6 +69,13 @@ def test_an_unknown_tunnel_is_refused_before_anything_is_streamed(running: Runni
         list(running.client.up("x", 1))
 
 
+@pytest.mark.parametrize("name", ["50%41", "a%2Fb", "a/up", "what?", "#1"])
+def test_a_name_arrives_as_it_was_written(running: Running, name: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        list(running.client.up(name, 1))
+    assert caught.value.problem.what == f'There is no tunnel "{name}".'
+
+
 def test_events_of_all_tunnels_and_of_one(running: Running) -> None:
     assert [each.sequence for each in running.client.events(10)] == [1, 2]
     assert [each.sequence for each in running.client.events(10, "other")] == [2]
