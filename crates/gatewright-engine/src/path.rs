@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How long a learnt path MTU holds, in milliseconds: ten minutes (RFC 1191 section 6.3).
 const LEARNT_FOR: u64 = 600_000;
-/// The least MTU that is believed: below it is an attack or a mistake (RFC 791; RFC 8200).
-const LEAST_V4: u32 = 576;
+/// The least MTU that is believed: below it is an attack or a mistake (RFC 8200 section 5).  For
+/// IPv4 it is what Linux believes (net.ipv4.route.min_pmtu): anybody can make the system take a
+/// path for that narrow with a forged ICMP error, and then it refuses whatever is larger.
+const LEAST_V4: u32 = 552;
 const LEAST_V6: u32 = 1280;
 /// When the system does not know either: Ethernet.
 const UNKNOWN: u32 = 1500;
@@ -121,7 +123,7 @@ mod tests {
     fn an_absurd_mtu_is_not_believed() {
         let paths = Paths::default();
         for (here, there, least) in [
-            ("192.0.2.1", "192.0.2.2", 576),
+            ("192.0.2.1", "192.0.2.2", 552),
             ("2001:db8::1", "2001:db8::2", 1280),
         ] {
             let path = paths.between(address(here), address(there), Some(9000));
