@@ -163,6 +163,7 @@ def test_a_delete_in_clear_deletes_nothing() -> None:
     (snapshot,) = gateways.endpoint_b.snapshot(0)
     cookies = (bytes.fromhex(snapshot.spi_i), bytes.fromhex(snapshot.spi_r))
     throw_at_b(gateways, in_clear(cookies, DeletePayload(ProtocolId.ISAKMP, (b"".join(cookies),))))
+    assert reasons(gateways) == ["unauthenticated_informational"]
     assert gateways.connected()
     assert gateways.endpoint_b.snapshot(0)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gatewright.iana.ikev1 import NotifyType
+from gatewright.iana.ikev1 import NotifyType, PayloadType
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.errors import ExchangeError
 from gatewright.ike.v1.quick_modes import QuickModes
@@ -83,7 +83,11 @@ class Inbox:
         except Malformed as error:
             self._core.drop(error.reason, error.detail)
             return
-        for each in chain.all(NotifyPayload):
+        notifies = chain.all(NotifyPayload)
+        if not notifies:
+            names = dict.fromkeys(PayloadType.describe(each.number) for each in chain.payloads)
+            self._core.drop("unauthenticated_informational", ", ".join(names))
+        for each in notifies:
             name = NotifyType.describe(each.type)
             self._core.drop("unauthenticated_notify", name)
             known = NotifyType.find(each.type)
