@@ -21,7 +21,7 @@ from tests.support.gateways import (
     pair,
     selector,
 )
-from tests.support.gateways_v1 import ESP_V1, bring_up, tunnel
+from tests.support.gateways_v1 import ESP_V1, WINDOWS_2003, bring_up, tunnel
 
 
 def only_failure(gateways: Pair, host: str) -> NegotiationFailed:
@@ -140,6 +140,26 @@ def test_the_responder_is_another_than_expected() -> None:
     assert failure.fault is Fault.AUTHENTICATION
     assert failure.differences == (Difference("remote identity", "fqdn:gw-b", "203.0.113.2"),)
     assert nothing_stands(gateways)
+
+
+def named(name: str) -> Identity:
+    return Identity(IdentityType.FQDN, name)
+
+
+def test_a_peer_gets_no_weaker_algorithms_by_turning_out_to_be_another() -> None:
+    """Who the peer is comes with message 5, and what main mode is encrypted with, with message 1:
+    B's policy has a weak tunnel and a strong one between the same addresses."""
+    weak = tunnel(name="weak", proposals=[WINDOWS_2003])
+    strong = tunnel(child(ESP_V1, policy_id=2), name="strong")
+    sides = [replace(each, local_identity=named(f"{each.name}.example")) for each in (weak, strong)]
+    liar = replace(sides[1], proposals=(WINDOWS_2003,))
+    gateways = pair([liar], [mirrored(each) for each in sides])
+    bring_up(gateways, "strong", seconds=40)
+    assert nothing_stands(gateways)
+    failure = only_failure(gateways, "B")
+    agreed = "3des-cbc/sha1/modp-1024"
+    assert failure.differences == (Difference("main mode algorithms", "those of strong", agreed),)
+    assert only_failure(gateways, "A").notify == "NO_PROPOSAL_CHOSEN"
 
 
 @pytest.mark.parametrize(

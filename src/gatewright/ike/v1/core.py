@@ -101,9 +101,21 @@ class Core:
             for other in found
             if other.name != own.name
             and other.version is own.version
-            and other.authentication == own.authentication
-            and other.remote_identity == own.remote_identity
+            and self.has_peer_of(other)
+            and self.allows_choice(other)
         ]
+
+    def has_peer_of(self, other: Connection) -> bool:
+        """Whether another connection is with the same, authenticated peer."""
+        own = self.connection
+        return (
+            other.authentication == own.authentication
+            and other.remote_identity == own.remote_identity
+        )
+
+    def allows_choice(self, other: Connection) -> bool:
+        """Whether a connection's policy has the algorithms that main mode has agreed on."""
+        return self.choice is None or self.choice.proposal in other.proposals
 
     def connection_of(self, child: Child) -> Connection:
         """The connection that a child belongs to."""

@@ -66,6 +66,12 @@ class WrongIdentity(ExchangeError):
     notify = NotifyType.INVALID_ID_INFORMATION
 
 
+class AlgorithmsNotAllowed(WrongIdentity):
+    """The peer turned out to be one for whom the policy wants other algorithms."""
+
+    notify = NotifyType.NO_PROPOSAL_CHOSEN
+
+
 class WrongHash(ExchangeError):
     fault = Fault.AUTHENTICATION
     notify = NotifyType.INVALID_HASH_INFORMATION

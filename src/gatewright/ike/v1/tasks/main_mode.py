@@ -29,6 +29,7 @@ from gatewright.ike.outputs import Difference, KeysDerived
 from gatewright.ike.v1 import explain, identification, peer, phase_one, rules
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.errors import (
+    AlgorithmsNotAllowed,
     ExchangeError,
     InvalidKey,
     InvalidPayloads,
@@ -368,18 +369,34 @@ class MainMode:
     ) -> Connection:
         """The connection whose peer this is; raises `WrongIdentity`."""
         secret = self._core.connection.authentication
-        for connection in candidates:
-            expected = connection.remote_identity
-            if connection.authentication == secret and identification.is_identity(
-                claimed, expected
-            ):
+        known = [
+            connection
+            for connection in candidates
+            if connection.authentication == secret
+            and identification.is_identity(claimed, connection.remote_identity)
+        ]
+        for connection in known:
+            if self._core.allows_choice(connection):
                 return connection
+        if known:
+            raise self._not_allowed(known[0])
         wanted = " or ".join(str(each.remote_identity) for each in candidates)
         said = identification.describe(claimed)
         raise WrongIdentity(
             f"{self._core.path.remote} has the preshared key, and says to be {said}; the policy "
             f"expects {wanted}. Correct the remote identity here, or the local one of the peer.",
             (Difference("remote identity", wanted, said),),
+        )
+
+    def _not_allowed(self, connection: Connection) -> AlgorithmsNotAllowed:
+        """Who the peer is comes out after the algorithms (RFC 2409 section 5.4)."""
+        assert self._core.choice is not None
+        chosen = self._core.choice.proposal
+        agreed = f"{chosen.cipher.name}/{chosen.prf.hash}/{chosen.group.name}"
+        return AlgorithmsNotAllowed(
+            f"the peer turned out to be {connection.name}, whose policy does not allow {agreed}: "
+            "give the tunnels between these addresses the same key exchange algorithms",
+            (Difference("main mode algorithms", f"those of {connection.name}", agreed),),
         )
 
     def _authenticated(self, chain: Chain, claimed: IdentificationPayload, now: float) -> None:
