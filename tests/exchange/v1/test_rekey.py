@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gatewright.ike.machine import Timing
@@ -14,9 +16,10 @@ from gatewright.ike.outputs import (
     IkeSaEstablished,
     InstallChildSa,
 )
+from gatewright.policy.compiled import PresharedKey
 from tests.support.figures_v1 import figure, text
-from tests.support.gateways import POLICY, Pair, child, esp, mirrored, pair, selector
-from tests.support.gateways_v1 import ESP_V1, bring_up, tunnel
+from tests.support.gateways import POLICY, Keys, Pair, child, esp, mirrored, pair, selector
+from tests.support.gateways_v1 import ESP_V1, WINDOWS_2003, bring_up, tunnel
 
 
 def always_connected(gateways: Pair, seconds: float, step: float = 1.0) -> None:
@@ -201,6 +204,23 @@ def test_a_restarted_peer_clears_what_was() -> None:
     reasons = {closed.reason for closed in gateways.b.told(IkeSaClosed)}
     assert reasons == {"the peer started anew (INITIAL_CONTACT)"}
     assert len(gateways.endpoint_b.snapshot(0)) == 1
+
+
+def test_a_restarted_peer_does_not_clear_what_another_one_has() -> None:
+    """Two gateways behind one NAT have one address, and each its own key."""
+    two = replace(
+        tunnel(child(ESP_V1, policy_id=2), name="two", proposals=[WINDOWS_2003]),
+        authentication=PresharedKey("second"),
+    )
+    keys = Keys(second=b"another key")
+    sides = [tunnel(name="one"), two]
+    gateways = pair(sides, [mirrored(each) for each in sides], keys_a=keys, keys_b=keys)
+    bring_up(gateways, "one")
+    other = pair(two, seed=9, keys_b=keys)
+    gateways.network.hosts[1].machine = other.endpoint_b
+    other.endpoint_b.up("two", gateways.network.now)
+    gateways.network.run(1)
+    assert {sa.tunnel for sa in gateways.a.sad.pairs.values()} == {"one", "two"}
 
 
 def test_an_unreachable_peer_ends_main_mode_and_then_the_children() -> None:

@@ -40,7 +40,10 @@ class Relatives:
     # --- who they are ------------------------------------------------------------------------
 
     def all(self) -> list[IkeV1Session]:
-        """The other sessions with the peer, of whatever tunnel, oldest first."""
+        """The other sessions with the peer, of whatever tunnel, oldest first.
+
+        Another peer may have the same address, behind one NAT: it has another key or identity.
+        """
         core = self._session.core
         found = core.context.sessions_between(core.connection.local, core.connection.remote)
         others = [
@@ -49,6 +52,7 @@ class Relatives:
             if isinstance(session, type(self._session))
             and session is not self._session
             and not session.closed
+            and core.has_peer_of(session.connection)
         ]
         return sorted(others, key=lambda session: session.schedule.since)
 
