@@ -110,9 +110,10 @@ class Gateway:
             if in_force is None:
                 return
             try:
-                if not await asyncio.to_thread(host.guarded):
+                if not await asyncio.to_thread(host.guards_stand, in_force.compiled):
                     await asyncio.to_thread(host.install_guards, in_force.compiled)
-                    text = "The guards had been removed (nft flush ruleset?) and stand again."
+                    text = "The guards were not as they have to be and stand again."
+                    text += " Somebody changed nftables (nft flush ruleset?) or an interface."
                     self._note(Kind.HOST_NOTICE, text, Severity.WARNING)
                 await asyncio.to_thread(host.steer, in_force.compiled)
                 await self._follow_addresses(in_force)
@@ -176,7 +177,7 @@ class Gateway:
         assigned = Assigned(text, filename, time)
         self.in_force = InForce(assigned, compiled, addresses, shown)
         parts.failures.keep(connection.name for connection in compiled.connections)
-        await asyncio.to_thread(parts.store.save, assigned)
+        notices = [*notices, *await asyncio.to_thread(self._remember, assigned)]
         changes = sentences(former.compiled if former else None, compiled)
         self._note(
             Kind.POLICY_ASSIGNED, _assigned_text(compiled, changes, again=former is not None)
@@ -184,8 +185,19 @@ class Gateway:
         for notice in notices:
             self._note(Kind.HOST_NOTICE, notice, Severity.WARNING)
         return models.AssignResult(
-            policy=shown, changes=changes, notices=list(notices), findings=list(prepared.findings)
+            policy=shown, changes=changes, notices=notices, findings=list(prepared.findings)
         )
+
+    def _remember(self, assigned: Assigned) -> Sequence[str]:
+        """For the next start; gives what the administrator should know."""
+        try:
+            self.parts.store.save(assigned)
+        except OSError as error:
+            return [
+                f"The assigned policy could not be recorded ({error.strerror}), so the gateway "
+                "will not take it up by itself when it is started again. Assign it once more."
+            ]
+        return []
 
     async def _prepare(self, text: str, filename: str) -> tuple[tuple[IPAddress, ...], Prepared]:
         """The policy for the machine's addresses as they are now, and these."""
@@ -217,13 +229,14 @@ class Gateway:
         guarded_before = await asyncio.to_thread(host.guarded)
         try:
             await self._surround(compiled)
+            notices = await asyncio.to_thread(host.forwarding, compiled, enable=self._forwarding)
         except _SYSTEM_ERRORS:
             await self._undo(guarded_before=guarded_before)
             raise
         self.parts.secrets.use(prepared.secrets)
         loop.command(lambda now: loop.endpoint.set_connections(compiled.connections, now))
         loop.executor.dataplane.replace_policies(compiled.spd)
-        return await asyncio.to_thread(host.forwarding, compiled, enable=self._forwarding)
+        return notices
 
     async def _surround(self, compiled: CompiledPolicy) -> None:
         """Steps 1 to 3."""

@@ -193,15 +193,18 @@ class _Daemon:
     @contextlib.contextmanager
     def _looking_after(self, gateway: Gateway) -> Iterator[None]:
         """Put back what others take away, and follow the machine's addresses."""
-        watch = Watch(asyncio.get_running_loop(), lambda: self._begin_task(gateway.look_after()))
+        told = asyncio.Event()
+        watch = Watch(asyncio.get_running_loop(), told.set)
         try:
             watch.open()
         except HostError as error:
             self._note(Kind.HOST_NOTICE, str(error), Severity.WARNING)
+        task = asyncio.create_task(_look_after(gateway, told))
         try:
             yield
         finally:
             watch.close()
+            task.cancel()
 
     def _begin_task(self, work: Coroutine[None, None, None]) -> None:
         """Run beside; the daemon keeps the task, as the event loop does not."""
@@ -234,6 +237,14 @@ class _Daemon:
 
     def _note(self, kind: Kind, text: str, severity: Severity = Severity.INFORMATION) -> None:
         self._trail.add(Event(kind, severity, text))
+
+
+async def _look_after(gateway: Gateway, told: asyncio.Event) -> None:
+    """One look at a time: what changes meanwhile is for the next, however often it is told."""
+    while True:
+        await told.wait()
+        told.clear()
+        await gateway.look_after()
 
 
 def _compose(settings: Settings, trail: Trail, on_data_plane_end: Callable[[], None]) -> Gateway:

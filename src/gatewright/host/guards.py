@@ -7,9 +7,15 @@ This file makes text and touches nothing.  The packets' way through the table:
 * ``inbound`` (prerouting, before everything but reassembly): what the policy protects and does not
   come from the TUN device is dropped.  RFC 4301 section 5.2: a packet that should have been
   protected and was not is discarded.
+* ``passing`` (forward, after destination NAT): the same as ``inbound`` for what address
+  translation, a user's rule or a connection from before the policy, made protected; and what came
+  out of the tunnel and is about to leave by an external interface, because the route to the
+  internal network is gone, is dropped.
+* ``errors_out``, ``errors_in``: ICMP errors that quote a protected packet (``host.quoted``).
 
 Exempt are IKE, ESP and AH of the gateway's own endpoints, which are the tunnel itself; neighbour
-discovery (RFC 4861), which never leaves the link; and traffic within a home network.
+discovery (RFC 4861), which never leaves the link; and traffic within a home network, but not on
+an external interface.
 
 One change is one nftables transaction: the chains are emptied and filled again, so that no packet
 sees a table without its rules, and counters keep their values.
@@ -17,11 +23,12 @@ sees a table without its rules, and counters keep their values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gatewright.host.names import HostNames
-from gatewright.host.selectors import Flow, flows, home_networks, whole
+from gatewright.host.quoted import ERRORS, errors_about, errors_perhaps_about, quoted_ends
+from gatewright.host.selectors import Flow, addresses, flows, home_networks, whole
 from gatewright.ipsec.selectors import IPAddress, TrafficSelector
 from gatewright.policy.compiled import Action, CompiledPolicy, SpdEntry
 
@@ -29,6 +36,11 @@ ESP_AND_AH = "{ 50, 51 }"
 IKE_PORTS = "{ 500, 4500 }"
 OUT = "out"
 IN = "in"
+_HOOKS = {
+    "outbound": " { type filter hook postrouting priority -150; policy accept; }",
+    "inbound": " { type filter hook prerouting priority -300; policy accept; }",
+    "passing": " { type filter hook forward priority -150; policy accept; }",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +68,38 @@ def counter_name(entry: SpdEntry, direction: str) -> str:
     return f"{entry.action.value}_{direction}_{entry.id}"
 
 
-def ruleset(policy: CompiledPolicy, names: HostNames, existing: Iterable[str] = ()) -> str:
+def ruleset(
+    policy: CompiledPolicy,
+    names: HostNames,
+    external: Sequence[str] = (),
+) -> str:
     """The transaction that makes the table be what the policy wants, whatever it was before.
 
-    ``existing`` are the names of the counters that the table has now; those that the policy does
-    not want go.
+    ``external`` are the interfaces towards the Internet (``outside.external_interfaces``).
     """
     table = f"inet {names.nft_table}"
     wanted = [each.name for each in counters(policy)]
     lines = [f"add table {table}"]
     lines += [f"add counter {table} {name}" for name in wanted]
-    lines += [
-        f"add chain {table} outbound "
-        "{ type filter hook postrouting priority -150; policy accept; }",
-        f"add chain {table} inbound "
-        "{ type filter hook prerouting priority -300; policy accept; }",
-        f"flush chain {table} outbound",
-        f"flush chain {table} inbound",
-    ]
-    lines += [f"add rule {table} outbound {rule}" for rule in outbound_rules(policy, names)]
-    lines += [f"add rule {table} inbound {rule}" for rule in inbound_rules(policy, names)]
-    lines += [f"delete counter {table} {name}" for name in sorted(set(existing) - set(wanted))]
+    chains = {
+        "errors_out": _errors(policy, OUT, external),
+        "errors_in": _errors(policy, IN, external),
+        "outbound": outbound_rules(policy, names, external),
+        "inbound": inbound_rules(policy, names, external),
+        "passing": passing_rules(policy, names, external),
+    }
+    lines += [f"add chain {table} {chain}{_HOOKS.get(chain, '')}" for chain in chains]
+    lines += [f"flush chain {table} {chain}" for chain in chains]
+    for chain, rules in chains.items():
+        lines += [f"add rule {table} {chain} {rule}" for rule in rules]
     return "\n".join(lines) + "\n"
+
+
+def superfluous(policy: CompiledPolicy, names: HostNames, existing: Iterable[str]) -> str:
+    """The end of that transaction: of the counters that exist, those not wanted any more go."""
+    wanted = {each.name for each in counters(policy)}
+    gone = sorted(set(existing) - wanted)
+    return "".join(f"delete counter inet {names.nft_table} {name}\n" for name in gone)
 
 
 def removal(names: HostNames) -> str:
@@ -85,7 +107,9 @@ def removal(names: HostNames) -> str:
     return f"add table inet {names.nft_table}\ndelete table inet {names.nft_table}\n"
 
 
-def outbound_rules(policy: CompiledPolicy, names: HostNames) -> Iterator[str]:
+def outbound_rules(
+    policy: CompiledPolicy, names: HostNames, external: Sequence[str] = ()
+) -> Iterator[str]:
     # The kernel speaks of itself on every new link (MLD, IGMP): not traffic of the policy.
     yield f'oifname "{names.tun}" ip daddr 224.0.0.0/24 drop'
     yield f'oifname "{names.tun}" ip6 daddr ff02::/16 drop'
@@ -95,17 +119,13 @@ def outbound_rules(policy: CompiledPolicy, names: HostNames) -> Iterator[str]:
         yield f"{own} udp sport {IKE_PORTS} return"
         yield f"{own} meta l4proto {ESP_AND_AH} return"
     yield NEIGHBOUR_DISCOVERY
-    elsewhere = f'oifname != "{policy.external_interface}" ' if policy.external_interface else ""
-    for entry in policy.spd:
-        if entry.action is Action.PROTECT:
-            for home in home_networks(entry):
-                yield f"{elsewhere}{_ends(home, home)} return"
-        verdict = _verdict(entry, OUT)
-        for one in flows(entry):
-            yield from _rules(one, verdict, entry)
+    yield from _jumps("errors_out")
+    yield from _entries(policy, OUT, external)
 
 
-def inbound_rules(policy: CompiledPolicy, names: HostNames) -> Iterator[str]:
+def inbound_rules(
+    policy: CompiledPolicy, names: HostNames, external: Sequence[str] = ()
+) -> Iterator[str]:
     yield f'iifname {{ "{names.tun}", "lo" }} return'
     for endpoint in endpoints(policy):
         to_us = f"{family(endpoint)} daddr {endpoint}"
@@ -120,14 +140,76 @@ def inbound_rules(policy: CompiledPolicy, names: HostNames) -> Iterator[str]:
         else:
             yield f"{to_us} icmpv6 type {{ destination-unreachable, packet-too-big }} return"
     yield NEIGHBOUR_DISCOVERY
-    elsewhere = f'iifname != "{policy.external_interface}" ' if policy.external_interface else ""
+    yield from _jumps("errors_in")
+    yield from _entries(policy, IN, external)
+
+
+def passing_rules(
+    policy: CompiledPolicy, names: HostNames, external: Sequence[str] = ()
+) -> Iterator[str]:
+    if external:
+        strayed = f'iifname "{names.tun}" oifname {_names(external)}'
+        for entry in policy.spd:
+            if entry.action is not Action.PROTECT:
+                continue
+            for one in flows(entry, inbound=True):
+                # Where the local side has the Internet in it, this is the way out to there.
+                if not _holds_endpoints(one.destination, policy):
+                    yield f"{strayed} {match(one)} {_verdict(entry, OUT)}"
+    yield f'iifname {{ "{names.tun}", "lo" }} return'
+    yield from _jumps("errors_in")
+    yield from _entries(policy, IN, external)
+
+
+def _entries(policy: CompiledPolicy, direction: str, external: Sequence[str]) -> Iterator[str]:
+    """The SPD in its order."""
     for entry in policy.spd:
-        if entry.action is Action.PROTECT:
-            for home in home_networks(entry):
-                yield f"{elsewhere}{_ends(home, home)} return"
-        verdict = _verdict(entry, IN)
-        for one in flows(entry, inbound=True):
+        for home in _homes(entry):
+            yield f"{_elsewhere(direction, external)}{_ends(home, home)} return"
+        verdict = _verdict(entry, direction)
+        for one in flows(entry, inbound=direction == IN):
             yield from _rules(one, verdict, entry)
+
+
+def _errors(policy: CompiledPolicy, direction: str, external: Sequence[str]) -> Iterator[str]:
+    """The SPD in its order, for ICMP errors: what left by the tunnel, or came by it, is quoted."""
+    for entry in policy.spd:
+        for home in _homes(entry):
+            yield f"{_elsewhere(direction, external)}{quoted_ends(home, home)} return"
+        verdict = _verdict(entry, direction)
+        for one in flows(entry, inbound=direction == OUT):
+            yield from (f"{quoted} {verdict}" for quoted in errors_about(one))
+            if entry.action is not Action.BYPASS:
+                yield from (f"{quoted} {verdict}" for quoted in errors_perhaps_about(one))
+
+
+def _jumps(chain: str) -> Iterator[str]:
+    yield from (f"{errors} jump {chain}" for errors in ERRORS.values())
+
+
+def _homes(entry: SpdEntry) -> tuple[TrafficSelector, ...]:
+    return home_networks(entry) if entry.action is Action.PROTECT else ()
+
+
+def _elsewhere(direction: str, external: Sequence[str]) -> str:
+    """Matches interfaces that are not external; where none is, all."""
+    if not external:
+        return ""
+    return f"{'oifname' if direction == OUT else 'iifname'} != {_names(external)} "
+
+
+def _names(interfaces: Sequence[str]) -> str:
+    quoted = ", ".join(f'"{each}"' for each in interfaces)
+    return f"{{ {quoted} }}"
+
+
+def _holds_endpoints(selector: TrafficSelector, policy: CompiledPolicy) -> bool:
+    whole_range = addresses(selector)
+    return any(
+        whole_range.contains(end)
+        for connection in policy.connections
+        for end in (connection.local, connection.remote)
+    )
 
 
 NEIGHBOUR_DISCOVERY = (

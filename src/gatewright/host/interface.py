@@ -22,6 +22,10 @@ class Host(Protocol):
         """Put the guards of this policy in place of those that stand, in one transaction."""
         ...
 
+    def guards_stand(self, policy: CompiledPolicy) -> bool:
+        """Whether the guards are as ``install_guards`` left them, and what it would install now."""
+        ...
+
     def steer(self, policy: CompiledPolicy) -> None:
         """Lead the policy's packets into the TUN device, which exists; idempotent.
 

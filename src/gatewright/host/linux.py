@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gatewright.host import guards, netfilter, netlink, state, sysctl
-from gatewright.host.names import HostNames
+from gatewright.host.names import HostError, HostNames
+from gatewright.host.outside import external_interfaces
 from gatewright.host.steering import LocalAddress, plan
+from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import Action, CompiledPolicy
 
 _FORWARDING = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
@@ -29,18 +31,28 @@ class LinuxHost:
         self._state_file = state_directory / "host.json"
         self._guards_file = state_directory / "guards.nft"
         self._state = state.load(self._state_file) or state.HostState(tun=self.names.tun)
+        self._standing: tuple[str, str] | None = None  # the guards as asked for, and as they stood
+        self._outside: dict[tuple[IPAddress, ...], tuple[str, ...]] = {}
 
     def local_addresses(self) -> Sequence[LocalAddress]:
         return netlink.local_addresses(self.names)
 
     def install_guards(self, policy: CompiledPolicy) -> None:
+        wanted = self._wanted_guards(policy)
         existing = netfilter.read_counters(self.names)
-        netfilter.apply(guards.ruleset(policy, self.names, existing))
-        self._write_guards(guards.ruleset(policy, self.names))
+        netfilter.apply(wanted + guards.superfluous(policy, self.names, existing))
+        self._standing = wanted, netfilter.rules(self.names)
+        self._write_guards(wanted)
+
+    def guards_stand(self, policy: CompiledPolicy) -> bool:
+        if self._standing is None:
+            return False
+        wanted, rules = self._standing
+        return wanted == self._wanted_guards(policy) and rules == netfilter.rules(self.names)
 
     def steer(self, policy: CompiledPolicy) -> None:
         wanted = plan(policy, self.names, self.local_addresses())
-        state.save(self._state_file, self._state)
+        self._save_state()
         netlink.apply(wanted, self.names)
 
     def forwarding(self, policy: CompiledPolicy, *, enable: bool) -> Sequence[str]:
@@ -75,6 +87,7 @@ class LinuxHost:
             if sysctl.read(name) is not None:
                 sysctl.write(name, former)
         netfilter.apply(guards.removal(self.names))
+        self._standing = None
         self._guards_file.unlink(missing_ok=True)
         self._state_file.unlink(missing_ok=True)
         self._state = state.HostState(tun=self.names.tun)
@@ -82,19 +95,44 @@ class LinuxHost:
     def guard_counters(self) -> Mapping[str, int]:
         return netfilter.read_counters(self.names)
 
+    def _wanted_guards(self, policy: CompiledPolicy) -> str:
+        """As a transaction.  What was external stays so while the endpoints are the same."""
+        own = guards.endpoints(policy)
+        former = self._outside.get(own, ())
+        links = netlink.interfaces(self.names)
+        external = external_interfaces(policy, self.local_addresses(), links, former)
+        self._outside = {own: external}
+        return guards.ruleset(policy, self.names, external)
+
     def _set(self, name: str, value: str) -> None:
         """Record the former value before it is changed, the first one when changed twice."""
         former = sysctl.read(name)
         if former is not None:
             self._state.settings.setdefault(name, former)
-            state.save(self._state_file, self._state)
+            self._save_state()
         sysctl.write(name, value)
+
+    def _save_state(self) -> None:
+        try:
+            state.save(self._state_file, self._state)
+        except OSError as error:
+            raise _not_written(self._state_file, error) from error
 
     def _write_guards(self, text: str) -> None:
         temporary = self._guards_file.with_suffix(".new")
-        temporary.touch(mode=0o600)
-        temporary.write_text(text)
-        temporary.replace(self._guards_file)
+        try:
+            temporary.touch(mode=0o600)
+            temporary.write_text(text)
+            temporary.replace(self._guards_file)
+        except OSError as error:
+            raise _not_written(self._guards_file, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> HostError:
+    return HostError(
+        f"{path} cannot be written: {error.strerror}. It is needed to block after a boot, and to "
+        "undo what is changed. Make room, or name another directory with --state-dir."
+    )
 
 
 def _forwarded_versions(policy: CompiledPolicy) -> set[int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gatewright.host import guards
 from gatewright.host.names import HostError, HostNames
+from gatewright.host.outside import external_interfaces
 from gatewright.host.steering import LocalAddress, Plan, plan
 from gatewright.policy.compiled import CompiledPolicy
 
@@ -34,9 +35,12 @@ class MemoryHost:
 
     def install_guards(self, policy: CompiledPolicy) -> None:
         self._call("guards")
-        self.ruleset = guards.ruleset(policy, self.names, self.counters)
+        self.ruleset = self._wanted(policy)
         kept = self.counters
         self.counters = {each.name: kept.get(each.name, 0) for each in guards.counters(policy)}
+
+    def guards_stand(self, policy: CompiledPolicy) -> bool:
+        return self.ruleset == self._wanted(policy)
 
     def steer(self, policy: CompiledPolicy) -> None:
         self._call("steer")
@@ -62,6 +66,11 @@ class MemoryHost:
 
     def guard_counters(self) -> Mapping[str, int]:
         return dict(self.counters)
+
+    def _wanted(self, policy: CompiledPolicy) -> str:
+        links = {each.interface for each in self.addresses}
+        external = external_interfaces(policy, self.addresses, links)
+        return guards.ruleset(policy, self.names, external)
 
     def _call(self, name: str) -> None:
         if name in self.refuse:

@@ -25,6 +25,13 @@ def table_exists(names: HostNames) -> bool:
     return any(each.get("table", {}).get("name") == names.nft_table for each in tables)
 
 
+def rules(names: HostNames) -> str:
+    """The table as nft lists it, without what counters counted; "" when there is none."""
+    if not table_exists(names):
+        return ""
+    return _nft(["-s", "list", "table", "inet", names.nft_table])
+
+
 def read_counters(names: HostNames) -> dict[str, int]:
     """Packets per named counter of our table; empty when there is no table."""
     if not table_exists(names):

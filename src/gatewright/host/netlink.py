@@ -24,6 +24,8 @@ _FAMILIES = {4: AF_INET, 6: AF_INET6}
 _RTN_UNREACHABLE = 7
 _LOOPBACK = "lo"
 ARPHRD_PPP = 512  # linux/if_arp.h
+# Devices that a kernel with these tunnels makes in every namespace: tunl0, ip6tnl0, sit0, gre0, ...
+_FALLBACK_TYPES = frozenset({768, 769, 776, 778, 823})
 _Item = TypeVar("_Item")
 
 
@@ -43,6 +45,17 @@ def local_addresses(names: HostNames) -> list[LocalAddress]:
                 dial_up = link is not None and link["ifi_type"] == ARPHRD_PPP
                 found.append(LocalAddress(address, name, dial_up))
         return found
+
+
+def interfaces(names: HostNames) -> frozenset[str]:
+    """The interfaces, up or not, that traffic of others can take: not loopback, not ours."""
+    with _netlink("Reading the interfaces") as ipr:
+        return frozenset(
+            link.get("ifname")
+            for link in ipr.get_links()
+            if link["ifi_type"] not in _FALLBACK_TYPES
+            and link.get("ifname") not in (_LOOPBACK, names.tun)
+        )
 
 
 def apply(plan: Plan, names: HostNames) -> None:

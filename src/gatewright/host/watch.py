@@ -1,7 +1,8 @@
-"""Hears when somebody else changes what a gateway stands on: addresses, routing rules, nftables.
+"""Hears when somebody else changes what a gateway stands on: links, addresses, rules, nftables.
 
-An address that went takes the routes with it that name it as source; ``nft flush ruleset`` or
-``ip rule flush`` take the guards and the steering away.  Whoever listens puts them back.
+An address that went takes the routes with it that name it as source, a TUN device that is set down
+all of its routes; ``nft flush ruleset`` or ``ip rule flush`` take the guards and the steering away.
+Whoever listens puts them back.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from collections.abc import Callable
 from gatewright.host.names import HostError
 
 _NETLINK_NETFILTER = 12
-# rtnetlink(7) and linux/rtnetlink.h: RTNLGRP_IPV4_IFADDR, _IPV6_IFADDR, _IPV4_RULE, _IPV6_RULE
-_ROUTE_GROUPS = (5, 9, 8, 19)
+# linux/rtnetlink.h: RTNLGRP_LINK, _IPV4_IFADDR, _IPV6_IFADDR, _IPV4_RULE, _IPV6_RULE
+_ROUTE_GROUPS = (1, 5, 9, 8, 19)
 _NFTABLES_GROUP = 7  # linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES
 _BUFFER = 65536
 

@@ -40,7 +40,7 @@ class Pinger:
     def __init__(self, namespace: Namespace, destination: str) -> None:
         self._destination: IPAddress = ip_address(destination)
         self._ipv4 = isinstance(self._destination, IPv4Address)
-        self._identifier = int.from_bytes(os.urandom(2), "big")
+        self.identifier = int.from_bytes(os.urandom(2), "big")
         self._sequence = 0
         self._socket = namespace.call(self._open)
 
@@ -48,7 +48,7 @@ class Pinger:
         """Send one request with ``payload`` octets of data; its sequence number."""
         self._sequence = (self._sequence + 1) & 0xFFFF
         kind = ECHO_REQUEST if self._ipv4 else ECHO_REQUEST_V6
-        message = struct.pack("!BBHHH", kind, 0, 0, self._identifier, self._sequence)
+        message = struct.pack("!BBHHH", kind, 0, 0, self.identifier, self._sequence)
         message += bytes(index & 0xFF for index in range(payload))
         if self._ipv4:  # the kernel fills in ICMPv6's
             message = message[:2] + struct.pack("!H", internet_checksum(message)) + message[4:]
@@ -68,7 +68,7 @@ class Pinger:
             if len(icmp) < 8 or icmp[0] != (ECHO_REPLY if self._ipv4 else ECHO_REPLY_V6):
                 continue
             identifier, sequence = struct.unpack("!HH", icmp[4:8])
-            if identifier == self._identifier:
+            if identifier == self.identifier:
                 return int(sequence)
         return None
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 
 import pytest
@@ -15,9 +16,12 @@ NAMES = HostNames()
 A, B = "192.168.10.0/24", "10.20.0.0/24"
 
 
-def rules(*entries: SpdEntry, external: str | None = None) -> tuple[list[str], list[str]]:
-    wanted = policy(*entries, external=external)
-    return list(guards.outbound_rules(wanted, NAMES)), list(guards.inbound_rules(wanted, NAMES))
+def rules(*entries: SpdEntry, external: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    wanted = policy(*entries)
+    return (
+        list(guards.outbound_rules(wanted, NAMES, external)),
+        list(guards.inbound_rules(wanted, NAMES, external)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,22 +109,26 @@ def test_the_order_of_the_spd_is_the_order_of_the_rules() -> None:
 
 
 def test_a_home_network_is_exempt_but_not_on_the_external_interface() -> None:
-    outbound, inbound = rules(entry(1, A, "0.0.0.0/0"), external="wan")
+    outbound, inbound = rules(entry(1, A, "0.0.0.0/0"), external=["wan"])
     home = f"ip saddr {A} ip daddr {A} return"
-    assert f'oifname != "wan" {home}' in outbound
-    assert f'iifname != "wan" {home}' in inbound
+    assert f'oifname != {{ "wan" }} {home}' in outbound
+    assert f'iifname != {{ "wan" }} {home}' in inbound
     assert not [rule for rule in rules(entry(1, "0.0.0.0/0", B))[0] if rule.endswith(f"{B} return")]
     assert not [rule for rule in rules(entry(1, A, A))[0] if rule.endswith(f"{A} return")]
 
 
 def test_one_transaction_empties_and_fills_and_removes_old_counters() -> None:
-    text = guards.ruleset(policy(entry(7, A, B)), NAMES, ["protect_out_7", "protect_out_6"])
+    wanted = policy(entry(7, A, B))
+    text = guards.ruleset(wanted, NAMES)
+    text += guards.superfluous(wanted, NAMES, ["protect_out_7", "protect_out_6"])
     lines = text.splitlines()
     assert lines[0] == "add table inet gatewright"
     assert lines[-1] == "delete counter inet gatewright protect_out_6"
     assert "add counter inet gatewright protect_in_7" in lines
-    flush = lines.index("flush chain inet gatewright outbound")
-    assert all(not line.startswith("add rule") for line in lines[:flush])
+    flushes = [number for number, line in enumerate(lines) if line.startswith("flush chain")]
+    assert all(not line.startswith("add rule") for line in lines[: max(flushes)])
+    chains = {line.split()[4] for line in lines if line.startswith("add rule")}
+    assert chains <= {lines[number].split()[4] for number in flushes}
     assert "delete table" not in text
 
 
@@ -132,3 +140,56 @@ def test_counters_name_entry_tunnel_and_direction() -> None:
     assert (first.name, first.tunnel, first.direction) == ("protect_out_1", "branch", "out")
     assert second.direction == "in"
     assert (third.name, third.tunnel) == ("discard_out_3", "")
+
+
+def passing(*entries: SpdEntry, external: Sequence[str] = ("wan",)) -> list[str]:
+    return list(guards.passing_rules(policy(*entries), NAMES, external))
+
+
+def test_what_came_out_of_the_tunnel_does_not_leave_by_an_external_interface() -> None:
+    strayed = (
+        f'iifname "gatewright0" oifname {{ "wan" }} ip saddr {B} ip daddr {A} '
+        "counter name protect_out_7 drop"
+    )
+    assert passing(entry(7, A, B))[0] == strayed
+    assert not any("oifname" in rule for rule in passing(entry(7, A, B), external=()))
+    # A gateway that lets the other side out to the Internet: the way out is what is wanted.
+    assert not any("oifname" in rule for rule in passing(entry(7, "0.0.0.0/0", B)))
+
+
+def test_what_address_translation_made_protected_is_dropped_on_its_way_in() -> None:
+    assert passing(entry(7, A, B))[-1] == (
+        f"ip saddr {B} ip daddr {A} counter name protect_in_7 drop"
+    )
+
+
+def errors(*entries: SpdEntry) -> dict[str, list[str]]:
+    text = guards.ruleset(policy(*entries), NAMES).splitlines()
+    return {
+        chain: [line.partition(f"gatewright {chain} ")[2] for line in text if f" {chain} " in line]
+        for chain in ("errors_out", "errors_in")
+    }
+
+
+def test_errors_about_what_the_tunnel_carried_are_dropped() -> None:
+    found = errors(entry(7, A, B))
+    here, there = "0xc0a80a00-0xc0a80aff", "0x0a140000-0x0a1400ff"
+    kinds = "icmp type { 3, 4, 5, 11, 12 }"
+    assert (
+        f"{kinds} @th,160,32 {there} @th,192,32 {here} counter name protect_out_7 drop"
+        in (found["errors_out"])
+    )
+    assert (
+        f"{kinds} @th,160,32 {here} @th,192,32 {there} counter name protect_in_7 drop"
+        in (found["errors_in"])
+    )
+
+
+def test_errors_about_permitted_packets_pass_and_doubtful_ones_do_not() -> None:
+    web = selector(B, 6, 80, 80)
+    found = errors(entry(1, selector(A), web, Action.BYPASS), entry(2, selector(A), web))
+    ports = "@th,136,8 6 @th,64,8 0x45 @th,224,16 0x0050"
+    verdicts = [rule.partition(ports)[2].strip() for rule in found["errors_out"] if ports in rule]
+    assert verdicts == ["return", "counter name protect_out_2 drop"]
+    assert any("@th,64,8 != 0x45 counter" in rule for rule in found["errors_out"])
+    assert any("@th,112,16 & 0x1fff != 0 counter" in rule for rule in found["errors_out"])
