@@ -55,8 +55,13 @@ impl Path {
         }
     }
 
+    /// No report makes a path wider (RFC 8201 section 4): only time does.
     fn learn(&self, mtu: u32, now: u64) {
-        self.learnt.store(mtu.max(self.least()), Ordering::Relaxed);
+        let mtu = mtu.max(self.least());
+        if mtu as usize > self.mtu(now) {
+            return;
+        }
+        self.learnt.store(mtu, Ordering::Relaxed);
         self.learnt_until
             .store(now.saturating_add(LEARNT_FOR), Ordering::Relaxed);
     }
@@ -129,9 +134,21 @@ mod tests {
             let path = paths.between(address(here), address(there), Some(9000));
             paths.learn(address(there), 68, 0);
             assert_eq!(path.mtu(0), least);
-            paths.learn(address(there), 60_000, 0);
-            assert_eq!(path.mtu(0), 9000);
         }
+    }
+
+    #[test]
+    fn a_report_makes_no_path_wider() {
+        let paths = Paths::default();
+        let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
+        let path = paths.between(here, there, Some(1500));
+        paths.learn(there, 60_000, 0);
+        assert_eq!(path.mtu(0), 1500);
+        paths.learn(there, 1400, 0);
+        paths.learn(there, 1450, 1);
+        paths.learn(there, 60_000, 1);
+        assert_eq!(path.mtu(1), 1400);
+        assert_eq!(path.mtu(LEARNT_FOR), 1500, "and none of them made it last");
     }
 
     #[test]
