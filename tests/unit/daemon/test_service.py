@@ -106,29 +106,6 @@ def test_up_tells_events_and_ends_when_every_child_has_an_sa(run: Run) -> None:
     run(body)
 
 
-def test_up_ends_with_the_explanation_of_a_failure(run: Run) -> None:
-    async def body(bench: Bench, service: GatewayService) -> None:
-        bench.endpoint.on_up = [failure(tunnel="other"), failure()]
-        lines = [each async for each in service.up("branch", 5)]
-        assert [each.event.tunnel for each in lines if each.event] == ["branch"]
-        result = lines[-1].result
-        assert result is not None
-        assert (result.result, result.text) == ("failed", "The peer did not answer.")
-        assert result.failure is not None
-
-    run(body)
-
-
-def test_up_ends_when_the_time_is_over(run: Run) -> None:
-    async def body(bench: Bench, service: GatewayService) -> None:
-        del bench
-        lines = [each async for each in service.up("branch", 0)]
-        assert lines[-1].result is not None
-        assert lines[-1].result.result == "pending"
-
-    run(body)
-
-
 def test_down_ends_when_no_sa_is_left(run: Run) -> None:
     async def body(bench: Bench, service: GatewayService) -> None:
         bench.endpoint.sas = (ike_snapshot(),)

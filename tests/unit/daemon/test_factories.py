@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatewright.audit.keylog import KeyLog
+from gatewright.daemon.factories import engine, key_export
+from gatewright.host.names import HostNames
+
+
+def test_the_engine_has_the_gateways_device_and_is_not_open_yet() -> None:
+    plane = engine(HostNames(tun="gwtest7"))
+    assert plane.state().interface == "gwtest7"
+    assert not Path("/sys/class/net/gwtest7").exists()
+
+
+def test_keys_are_written_only_where_somebody_named_a_directory(tmp_path: Path) -> None:
+    assert key_export(None) is None
+    assert isinstance(key_export(tmp_path / "keys"), KeyLog)
