@@ -69,7 +69,14 @@ class TrafficSelector:
 
     def covers(self, other: TrafficSelector) -> bool:
         """Whether each packet of ``other`` is one of this selector."""
-        return self.intersection(other) == other
+        return (
+            self.version == other.version
+            and self.protocol in (ANY_PROTOCOL, other.protocol)
+            and int(self.first) <= int(other.first)
+            and int(other.last) <= int(self.last)
+            and self.first_port <= other.first_port
+            and other.last_port <= self.last_port
+        )
 
     def contains(self, address: IPAddress, protocol: int = 0, port: int = 0) -> bool:
         """Whether one end of a packet lies inside."""

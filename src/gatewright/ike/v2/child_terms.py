@@ -147,8 +147,8 @@ def _more_possible(
     """Whether another child would take more of what was asked for (RFC 7296 section 2.9)."""
     return any(
         child is not fit.child
-        and selectors.narrow(child.local, local)
-        and selectors.narrow(child.remote, remote)
+        and selectors.meet(child.local, local)
+        and selectors.meet(child.remote, remote)
         for child in children
     )
 

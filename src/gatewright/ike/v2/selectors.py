@@ -15,6 +15,8 @@ from gatewright.wire.v2.payloads.ts import RangeSelector, Selector, TsPayload, U
 
 Selectors = tuple[TrafficSelector, ...]
 MAX_NARROWED = 255  # the count of a TS payload has one octet
+MAX_WORDS = 16  # selectors that are named to people
+_ENOUGH = 64  # selectors of a peer that are looked at, or as many as the policy has and one packet
 
 
 def to_payload(payload_type: int, selectors: Sequence[TrafficSelector]) -> TsPayload:
@@ -96,8 +98,11 @@ def choose_child(
 
     ``local``/``remote`` are what the initiator asks for, seen from here (TSr and TSi).  Best is a
     child that takes all of it, then one that takes the first selectors (the packet that the
-    initiator has in hand), then the one that takes most.
+    initiator has in hand), then the one that takes most.  Comparing is quadratic: of selectors
+    without end, which no policy that mirrors ours has, only the first are looked at.
     """
+    most = max([_ENOUGH, *(1 + len(side) for child in children for side in _sides(child))])
+    local, remote = local[:most], remote[:most]
     fits = [
         Fit(child, narrow(child.local, local), narrow(child.remote, remote)) for child in children
     ]
@@ -109,6 +114,15 @@ def choose_child(
             _selector_differences(children, local, remote),
         )
     return max(fits, key=lambda fit: _goodness(fit, local, remote))
+
+
+def _sides(child: Child) -> tuple[Selectors, Selectors]:
+    return child.local, child.remote
+
+
+def meet(ours: Sequence[TrafficSelector], theirs: Sequence[TrafficSelector]) -> bool:
+    """Whether there is any packet that both want."""
+    return any(own.intersection(other) is not None for own in ours for other in theirs)
 
 
 def _goodness(
@@ -132,7 +146,7 @@ def _selector_differences(
         ("local traffic selector", our_local, tuple(local)),
         ("remote traffic selector", our_remote, tuple(remote)),
     )
-    apart = [side for side in sides if not narrow(side[1], side[2])]
+    apart = [side for side in sides if not meet(side[1], side[2])]
     return tuple(
         Difference(item, words(ours), words(theirs)) for item, ours, theirs in apart or sides
     )
@@ -147,9 +161,21 @@ def check_narrowed(
             "the peer answered with traffic selectors beyond those that were offered",
             (Difference(item, words(offered), words(answered)),),
         )
-    return narrow(answered, answered)
+    return _outermost(answered)
+
+
+def _outermost(selectors: Sequence[TrafficSelector]) -> Selectors:
+    """Without what another one covers."""
+    kept: list[TrafficSelector] = []
+    for selector in selectors:
+        if not any(each.covers(selector) for each in kept):
+            kept = [each for each in kept if not selector.covers(each)]
+            kept.append(selector)
+    return tuple(kept)
 
 
 def words(selectors: Sequence[TrafficSelector]) -> str:
     """For people."""
-    return ", ".join(dict.fromkeys(str(each) for each in selectors)) or "none that is usable"
+    named = ", ".join(dict.fromkeys(str(each) for each in selectors[:MAX_WORDS]))
+    more = f", and {len(selectors) - MAX_WORDS} more" if len(selectors) > MAX_WORDS else ""
+    return named + more or "none that is usable"

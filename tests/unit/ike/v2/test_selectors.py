@@ -136,3 +136,41 @@ def test_an_answer_may_only_narrow() -> None:
         with pytest.raises(PeerViolation) as caught:
             check_narrowed([NET_A], answer, "local traffic selector")
         assert caught.value.differences[0].ours == "192.168.10.0/24"
+
+
+def overlapping(count: int) -> list[TrafficSelector]:
+    """Ranges of which none covers another, and every two meet."""
+    return [
+        TrafficSelector(IPv4Address(2**24 + number), IPv4Address(2**25 + number))
+        for number in range(count)
+    ]
+
+
+def test_an_answer_of_overlapping_ranges_is_compared_pair_by_pair_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+    covers = TrafficSelector.covers
+
+    def counting(self: TrafficSelector, other: TrafficSelector) -> bool:
+        nonlocal compared
+        compared += 1
+        return covers(self, other)
+
+    monkeypatch.setattr(TrafficSelector, "covers", counting)
+    answer = overlapping(255)
+    assert check_narrowed([selector("0.0.0.0/0")], answer, "item") == tuple(answer)
+    assert compared <= 2 * 255**2
+
+
+def test_selectors_without_end_are_not_all_looked_at() -> None:
+    wanted = [*overlapping(200), NET_A]
+    with pytest.raises(TsUnacceptable) as caught:
+        choose_child([child()], wanted, [NET_B])
+    assert caught.value.differences[0].theirs.endswith("and 48 more")
+
+
+def test_as_many_as_the_policy_has_are() -> None:
+    many = tuple(selector(f"192.168.{number}.0/24") for number in range(200))
+    fit = choose_child([child(local=many)], [selector("192.168.7.7/32"), *many], [NET_B])
+    assert set(fit.local) == set(many)
