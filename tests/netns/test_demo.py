@@ -31,7 +31,7 @@ STEPS = [
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(PROGRAM), "demo", *arguments]
+    command = [str(PROGRAM), "demo", "--seconds", "0.3", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -62,7 +62,7 @@ class Shown:
 
 
 class Demo:
-    """One demonstration.  Iterate over ``run`` once; leaving it early takes the world down."""
+    """One demonstration.  Iterate over ``run`` once; closing it early takes the world down."""
 
     def __init__(self, options: DemoOptions) -> None:
         self.options = options
@@ -73,7 +73,7 @@ class Demo:
         self._peer: DemoPeer
         self._capture: Capture | None = None
 
-    def run(self) -> Iterator[Begun | Done]:
+    def run(self) -> Generator[Begun | Done]:
         """Every step: one ``Begun``, one ``Done``."""
         with ExitStack() as stack:
             for name, title, step in self._steps(stack):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -29,6 +30,9 @@ def demo(
     profile: Annotated[
         DemoProfile, typer.Option(help="Today's cryptography, or that of a gateway of 2003.")
     ] = DemoProfile.MODERN,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long the transfer runs.")
+    ] = 3.0,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave it standing afterwards, to look around in it.")
     ] = False,
@@ -49,10 +53,12 @@ def demo(
     from gatewright.lab.demo import Demo
     from gatewright.lab.errors import PrivilegeMissingError
 
-    demonstration = Demo(DemoOptions(peer=peer, profile=profile, keep=keep))
+    options = DemoOptions(peer=peer, profile=profile, keep=keep, transfer_seconds=seconds)
+    demonstration = Demo(options)
     out = console()
     try:
-        results = _show(out, demonstration.run(), as_json=as_json)
+        with closing(demonstration.run()) as run:
+            results = _show(out, run, as_json=as_json)
     except PrivilegeMissingError as error:
         _refuse(str(error), as_json=as_json)
     except KeyboardInterrupt:
