@@ -122,7 +122,7 @@ def test_errors_from_the_internet_about_protected_packets_are_not_let_in(world: 
         {},
     )
     a.assign()
-    with inside(world) as seen:
+    with inside(world):
         injector = Injector(world)
         for there in (v4.b.host, v4.internet):
             quoted = IP(src=v4.a.host, dst=there) / UDP(sport=1, dport=2)

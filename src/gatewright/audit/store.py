@@ -25,21 +25,39 @@ class Store:
     """Keeps the newest ``limit`` records (a few more between trims).
 
     A file that is damaged or not ours is set aside (``.damaged``), never a reason not to start.
+    Nor is a disk that is full: ``problem`` says then why records are not kept, and they are not.
     """
 
     def __init__(self, path: Path, limit: int = 20_000) -> None:
         self._limit = limit
         self._since_trim = 0
-        path.touch(mode=0o600)
+        self.problem = ""
         try:
             self._database = _open(path)
-        except sqlite3.DatabaseError:
-            path.replace(path.with_suffix(".damaged"))
-            path.touch(mode=0o600)
-            self._database = _open(path)
+        except sqlite3.DatabaseError as error:
+            self._database = self._open_afresh(path, error)
 
     def put(self, record: Record) -> None:
-        """Insert, or replace the record of the same sequence number."""
+        """Insert, or replace the record of the same sequence number; ``problem`` when it fails."""
+        try:
+            self._put(record)
+            self.problem = ""
+        except sqlite3.Error as error:
+            self.problem = str(error)
+
+    def _open_afresh(self, path: Path, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        try:
+            # The system refuses (no room, no right): the file is not damaged for that.
+            if not isinstance(error, sqlite3.OperationalError):
+                path.replace(path.with_suffix(".damaged"))
+                return _open(path)
+        except (OSError, sqlite3.Error) as second:
+            self.problem = str(second)
+        else:
+            self.problem = str(error)
+        return _open(None)
+
+    def _put(self, record: Record) -> None:
         event = record.event
         self._database.execute(
             "INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -75,8 +93,11 @@ class Store:
         self._database.close()
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None)
+def _open(path: Path | None) -> sqlite3.Connection:
+    """The file's database, or without one a database in memory."""
+    if path is not None:
+        path.touch(mode=0o600)
+    database = sqlite3.connect(path or ":memory:", isolation_level=None)
     # The trail need not survive a power cut to the last row, and must not make the gateway wait
     # for the disk at every event.
     database.execute("PRAGMA journal_mode=WAL")

@@ -111,6 +111,9 @@ class _Daemon:
         started = f"Gatewright {__version__} started (pid {os.getpid()})"
         control = self._settings.control
         self._note(Kind.GATEWAY_STARTED, f"{started}; control socket {control}.")
+        if self._store.problem:
+            text = f"The audit trail is not kept on disk: {self._store.problem}."
+            self._note(Kind.HOST_NOTICE, text, Severity.WARNING)
         self._handle_signals(gateway)
         try:
             await self._begin(gateway, policy)

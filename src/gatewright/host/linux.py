@@ -113,6 +113,9 @@ class LinuxHost:
         sysctl.write(name, value)
 
     def _save_state(self) -> None:
+        """Writes nothing that stands there: a full disk must not hinder what needs no room."""
+        if state.load(self._state_file) == self._state:
+            return
         try:
             state.save(self._state_file, self._state)
         except OSError as error:
@@ -121,6 +124,8 @@ class LinuxHost:
     def _write_guards(self, text: str) -> None:
         temporary = self._guards_file.with_suffix(".new")
         try:
+            if self._guards_file.exists() and self._guards_file.read_text() == text:
+                return
             temporary.touch(mode=0o600)
             temporary.write_text(text)
             temporary.replace(self._guards_file)

@@ -47,6 +47,8 @@ class MemoryHost:
         self.plan = plan(policy, self.names, self.addresses)
 
     def forwarding(self, policy: CompiledPolicy, *, enable: bool) -> Sequence[str]:  # noqa: ARG002
+        if "forwarding" in self.refuse:
+            raise HostError(self.refuse["forwarding"])
         if self.forwards:
             return []
         self.forwards = enable

@@ -61,6 +61,17 @@ def test_a_damaged_file_is_set_aside(path: Path) -> None:
     assert path.with_suffix(".damaged").exists()
 
 
+def test_a_disk_that_refuses_stops_nothing(path: Path) -> None:
+    path.mkdir()
+    store = Store(path)
+    assert "unable to open" in store.problem
+    store.put(record(1))
+    assert store.newest(1) == [record(1)]
+    store.close()
+    store.put(record(2))
+    assert store.problem
+
+
 def test_numbers_go_on_after_a_restart(path: Path) -> None:
     for expected in (1, 2):
         store = Store(path)

@@ -79,12 +79,13 @@ def test_a_bad_policy_leaves_the_one_in_force(run: Run, tmp_path: Path) -> None:
     run(body)
 
 
-@pytest.mark.parametrize("step", ["steer", "sockets", "open"])
+@pytest.mark.parametrize("step", ["steer", "sockets", "open", "forwarding"])
 def test_a_step_that_fails_is_undone(run: Run, step: str) -> None:
     async def body(bench: Bench) -> None:
         await bench.gateway.assign("one", "/p.yaml")
         one = bench.host.ruleset
-        refusals = {"steer": bench.host.refuse, "open": bench.plane.refuse}
+        host = bench.host.refuse
+        refusals = {"steer": host, "forwarding": host, "open": bench.plane.refuse}
         if step == "sockets":
             bench.sockets.refuse = "in use"
         else:
@@ -177,6 +178,21 @@ def test_missing_forwarding_is_said(run: Run) -> None:
         result = await bench.gateway.assign("one", "/p.yaml")
         assert result.notices == ["IPv4 forwarding is off."]
         assert bench.texts()[-1] == "IPv4 forwarding is off."
+
+    run(body)
+
+
+def test_a_policy_that_cannot_be_recorded_is_in_force_all_the_same(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(bench: Bench) -> None:
+        def refuse(_assigned: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(bench.gateway.parts.store, "save", refuse)
+        result = await bench.gateway.assign("one", "/p.yaml")
+        assert "could not be recorded (No space left on device)" in result.notices[0]
+        assert bench.gateway.in_force is not None
 
     run(body)
 
