@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatewright.audit.event import Kind, Severity
+from gatewright.audit.event import Severity
 from gatewright.daemon.wording import event_for
 from gatewright.ike.machine import Address, Datagram
 from gatewright.ike.outputs import (
@@ -95,7 +95,3 @@ def test_commands_are_no_events() -> None:
     datagram = Datagram(Address(OURS, 500), Address(THEIRS, 500), b"")
     assert event_for(Transmit(datagram)) is None
     assert event_for(InstallChildSa(child_sa())) is None
-
-
-def test_every_kind_has_its_own_name() -> None:
-    assert len({kind.text for kind in Kind}) == len(Kind)
