@@ -16,6 +16,8 @@ from gatewright.ike.outputs import (
     IkeSaEstablished,
     InstallChildSa,
 )
+from gatewright.ike.v1.keeper import Keeper
+from gatewright.ike.v1.quick_modes import MAX_PAIRS
 from gatewright.policy.compiled import PresharedKey
 from tests.support.figures_v1 import figure, text
 from tests.support.gateways import POLICY, Keys, Pair, child, esp, mirrored, pair, selector
@@ -233,3 +235,19 @@ def test_an_unreachable_peer_ends_main_mode_and_then_the_children() -> None:
     gateways.network.run(4000)
     assert not gateways.a.sad.pairs
     assert not gateways.endpoint_a.snapshot(0)
+
+
+def test_a_peer_that_makes_pairs_and_deletes_none_comes_to_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateways = pair(tunnel())
+    bring_up(gateways)
+    monkeypatch.setattr(Keeper, "_establish", lambda *_: None)
+    (session,) = gateways.endpoint_a._sessions
+    for _ in range(MAX_PAIRS + 5):
+        session.create_child(session.connection.children[0], gateways.network.now)
+        gateways.endpoint_a._collect(session, gateways.network.now)
+        gateways.network.run(0.1)
+    assert len(gateways.b.sad.pairs) == MAX_PAIRS
+    assert "deletes none" in gateways.b.failures()[0].explanation
+    assert gateways.connected()

@@ -11,6 +11,10 @@ from gatewright.ike.outputs import (
     DeleteChildSa,
     InstallChildSa,
 )
+from gatewright.ike.v2.children import ChildEntry
+from gatewright.ike.v2.sa import IkeSa
+from gatewright.ike.v2.tasks.child_create import MAX_CHILDREN
+from gatewright.ike.v2.tasks.rekey_child import RekeyChild
 from gatewright.wire.v2.payloads.notify import NotifyPayload
 from tests.exchange.v2.announce import Announce
 from tests.support.figures import Figure
@@ -183,3 +187,23 @@ def test_a_peer_that_gets_esp_for_an_sa_it_lost_says_so() -> None:
     gateways.network.run(1)
     assert gateways.connected()
     assert lost.spi_out not in gateways.a.sad.pairs
+
+
+def test_a_peer_that_rekeys_and_deletes_nothing_comes_to_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def keep_the_old(self: RekeyChild, sa: IkeSa, new: ChildEntry) -> None:
+        sa.children.replaced(self.entry, new.spi_in)
+
+    monkeypatch.setattr(RekeyChild, "_replace", keep_the_old)
+    gateways = pair()
+    gateways.endpoint_a.up("branch", gateways.network.now)
+    gateways.network.run(1)
+    for _ in range(2 * MAX_CHILDREN + 5):
+        newest = gateways.a.sad.outbound(POLICY)
+        assert newest is not None
+        gateways.endpoint_a.child_expiring(newest.spi_in, False, gateways.network.now)
+        gateways.network.run(0.1)
+    assert len(gateways.b.sad.pairs) == 2 * MAX_CHILDREN
+    assert gateways.a.failures()[0].notify == "NO_ADDITIONAL_SAS"
+    assert gateways.connected()

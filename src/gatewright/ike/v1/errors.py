@@ -96,6 +96,12 @@ class LimitReached(Unfit):
     notify = NotifyType.NO_PROPOSAL_CHOSEN
 
 
+class TooManyPairs(Unfit):
+    """The peer wants more quick mode SAs than any policy needs, and deletes none."""
+
+    notify = NotifyType.NO_PROPOSAL_CHOSEN
+
+
 class NoAnswer(ExchangeError):
     fault = Fault.TIMEOUT
 

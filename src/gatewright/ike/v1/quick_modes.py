@@ -5,7 +5,14 @@ from __future__ import annotations
 from gatewright.iana.ikev1 import NotifyType, ProtocolId
 from gatewright.ike.outputs import Difference
 from gatewright.ike.v1.core import Core
-from gatewright.ike.v1.errors import ExchangeError, LimitReached, NoAnswer, PeerRefused, Unfit
+from gatewright.ike.v1.errors import (
+    ExchangeError,
+    LimitReached,
+    NoAnswer,
+    PeerRefused,
+    TooManyPairs,
+    Unfit,
+)
 from gatewright.ike.v1.keeper import Keeper
 from gatewright.ike.v1.phase_two import usable
 from gatewright.ike.v1.states import QuickState
@@ -19,6 +26,8 @@ from gatewright.wire.v1.payloads.notify import NotifyPayload
 
 MAX_UNDER_WAY = 64
 MAX_MESSAGE_IDS = 65536
+MAX_PAIRS = 128  # that the peer may make, or
+MAX_PAIRS_PER_CHILD = 16  # as many for each child of the policy, replaced ones included
 _OVER = (QuickState.DONE, QuickState.FAILED)
 _MESSAGE_ID_OCTETS = 4
 
@@ -153,6 +162,12 @@ class QuickModes:
         return None
 
     def _barred(self) -> ExchangeError | None:
+        children = sum(len(connection.children) for connection in self._core.served())
+        most = max(MAX_PAIRS, MAX_PAIRS_PER_CHILD * children)
+        if len(self._core.children) >= most:
+            return TooManyPairs(
+                f"the peer has {most} quick mode SAs, wants another, and deletes none of them"
+            )
         if not self.exhausted:
             return None
         limit = self._core.connection.child_limit

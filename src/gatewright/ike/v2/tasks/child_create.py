@@ -160,12 +160,21 @@ def respond(sa: IkeSa, inbound: Inbound, now: float) -> list[Payload]:
     `NoAdditionalSas` for a peer that wants more than any policy needs."""
     if sa.state is not State.ESTABLISHED:
         raise TemporaryFailure("the IKE SA is being rekeyed or closed")
-    limit = max(MAX_CHILDREN, MAX_SAS_PER_CHILD * len(sa.connection.children))
-    if len(sa.children) >= limit:
-        raise NoAdditionalSas(f"the peer wants more than {limit} child SAs under one IKE SA")
+    refuse_too_many(sa, most_children(sa))
     terms, material, answers = answer_exchange(sa, sa.connection.children, inbound.payloads)
     child_terms.establish_as_responder(sa, terms, material, now)
     return answers
+
+
+def most_children(sa: IkeSa) -> int:
+    """That a peer may make under an IKE SA."""
+    return max(MAX_CHILDREN, MAX_SAS_PER_CHILD * len(sa.connection.children))
+
+
+def refuse_too_many(sa: IkeSa, limit: int) -> None:
+    """Raises `NoAdditionalSas` when there are as many as that."""
+    if len(sa.children) >= limit:
+        raise NoAdditionalSas(f"the peer wants more than {limit} child SAs under one IKE SA")
 
 
 def answer_exchange(

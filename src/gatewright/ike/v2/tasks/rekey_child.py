@@ -37,6 +37,8 @@ from gatewright.ike.v2.tasks.child_create import (
     CreateChild,
     answer_exchange,
     child_response_shape,
+    most_children,
+    refuse_too_many,
     retry_after_temporary_failure,
 )
 from gatewright.ike.v2.tasks.delete import SPI_LENGTH, DeleteChild, DeleteSpi
@@ -139,10 +141,12 @@ def lowest_nonce(material: KeyMaterial) -> bytes:
 def respond(sa: IkeSa, inbound: Inbound, now: float) -> list[Payload]:
     """Raises `ChildSaNotFound` or `TemporaryFailure` (section 2.25), or as for a new child SA.
 
+    A peer that rekeys has to delete the old SA: it may have two for each that it may make.
     The new SA is on standby outbound: the initiator may not have its keys yet (section 2.8).
     """
     if sa.state is not State.ESTABLISHED:
         raise TemporaryFailure("the IKE SA is being rekeyed or closed")
+    refuse_too_many(sa, 2 * most_children(sa))
     old = _rekeyed(sa, inbound.payloads)
     terms, material, answers = answer_exchange(sa, [old.child], inbound.payloads)
     new = child_terms.establish(sa, terms, material, now, replaces=old.spi_in, standby=True)
