@@ -104,8 +104,9 @@ def test_a_refusal_of_the_system_keeps_the_record_and_frees_the_lock(
     directory.mkdir()
     AssignedStore(directory).save(Assigned("tunnels: {}\n", "/p.yaml", 1.0))
     machine.host.refuse["remove"] = "nft refused."
-    with pytest.raises(HostError):
+    with pytest.raises(HostError) as caught:
         offline.unassign(tmp_path / "c.sock", directory)
+    assert str(caught.value) == "nft refused."
     assert AssignedStore(directory).load() is not None
     assert Claim.held == 0
     lock = InstanceLock(tmp_path / "c.sock")

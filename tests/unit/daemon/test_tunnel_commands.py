@@ -76,6 +76,14 @@ def test_up_tells_events_and_ends_when_every_child_has_an_sa(run: Run) -> None:
     run(body)
 
 
+def test_one_child_of_two_is_not_the_tunnel(run: Run) -> None:
+    async def body(bench: Bench, commands: TunnelCommands) -> None:
+        bench.endpoint.sas = (ike_snapshot(policy_id=1),)
+        assert (await ended(commands.up(TWO, 0)))[1].result == "pending"
+
+    run(body)
+
+
 def test_up_of_what_is_up_ends_at_once(run: Run) -> None:
     async def body(bench: Bench, commands: TunnelCommands) -> None:
         bench.endpoint.sas = (ike_snapshot(),)
