@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from gatewright.ike.demand import Demand, Trigger, Wish
 from gatewright.ike.dialects import DIALECTS, Dialect
-from gatewright.ike.limits import CookieSecrets, HalfOpen, Limits
+from gatewright.ike.limits import PER_ADDRESS, CookieSecrets, HalfOpen, Limits
 from gatewright.ike.machine import (
     IKE_PORT,
     Address,
@@ -33,6 +33,7 @@ from gatewright.ike.outputs import (
     ChildSaEstablished,
     CloseOtherSessions,
     DeleteChildSa,
+    IkeSaClosed,
     IkeSaEstablished,
     IkeSaSnapshot,
     InstallChildSa,
@@ -108,6 +109,8 @@ class Endpoint:
             return
         session = self._sessions.find(header, datagram.remote)
         if session is not None:
+            if header.spi_r != NO_SPI:
+                self._sessions.hears_us(session)
             session.receive(datagram, now)
             self._collect(session, now)
         elif header.spi_r == NO_SPI:
@@ -118,10 +121,6 @@ class Endpoint:
     def _receive_first(self, header: Header, datagram: Datagram, now: float) -> None:
         version = IkeVersion.V1 if header.major == 1 else IkeVersion.V2
         dialect = self._dialects[version]
-        refusal = self._half_open.refusal(datagram.remote.ip)
-        if refusal is not None:
-            self._drop(refusal, datagram)
-            return
         candidates = self._pad.between(version, datagram.local.ip, datagram.remote.ip)
         under_pressure = self._half_open.total >= self._limits.cookie_threshold
         verdict = dialect.judge(
@@ -136,12 +135,33 @@ class Endpoint:
                 self._outputs.append(Transmit(reply))
                 if failure is not None:
                     self._outputs.append(failure)
-            case Accept(accepted):
+            case Accept(accepted) if self._make_room(datagram):
                 session = dialect.respond(accepted, self._context, datagram, now)
                 self._sessions.add_responder(session, datagram.remote)
                 self._half_open.add(datagram.remote.ip)
                 session.receive(datagram, now)
                 self._collect(session, now)
+            case Accept():
+                pass  # dropped for want of room
+
+    def _make_room(self, datagram: Datagram) -> bool:
+        """Whether one more half-open session fits.
+
+        Where the limit is reached, the oldest gives way that has not shown yet that it gets what
+        we send: else a few first messages a second, sent with the address of a peer, would keep
+        that peer out.  (IKEv1 has no cookies to tell the two apart beforehand.)
+        """
+        refusal = self._half_open.refusal(datagram.remote.ip)
+        if refusal is None:
+            return True
+        address = datagram.remote.ip if refusal == PER_ADDRESS else None
+        oldest = self._sessions.oldest_unproved(address)
+        if oldest is None:
+            self._drop(refusal, datagram)
+            return False
+        self._counters["half_open_displaced"] += 1
+        self._forget(oldest)
+        return True
 
     # --- time --------------------------------------------------------------------------------
 
@@ -371,15 +391,22 @@ class Endpoint:
     def _settle(self, session: Session) -> None:
         """Bring the tables in line with what the session has become."""
         if session.established or session.closed:
-            address = self._sessions.end_half_open(session)
-            if address is not None:
-                self._half_open.remove(address)
+            self._end_half_open(session)
         if session.closed:
-            self._timers.set(session, None)
-            self._sessions.remove(session)
+            self._forget(session)
         else:
             self._sessions.index(session)
             self._timers.set(session, session.next_timeout())
+
+    def _end_half_open(self, session: Session) -> None:
+        address = self._sessions.end_half_open(session)
+        if address is not None:
+            self._half_open.remove(address)
+
+    def _forget(self, session: Session) -> None:
+        self._end_half_open(session)
+        self._timers.set(session, None)
+        self._sessions.remove(session)
 
     def _note(self, session: Session, output: Output, now: float) -> None:
         counter = _COUNTED.get(type(output))
@@ -413,16 +440,20 @@ class Endpoint:
         self._collect(successor, now)
 
     def _close_others(self, session: Session, tunnel: str, now: float) -> None:
+        reason = "the peer started anew (INITIAL_CONTACT)"
         for other in self._sessions.of_tunnel(tunnel):
-            if other is not session and other.established:
-                for child in other.snapshot(now).children:
-                    self._outputs.append(
-                        DeleteChildSa(child.spi_in, "the peer started anew (INITIAL_CONTACT)")
-                    )
-                    self._sessions.disown(child.spi_in)
-                    self._spis.release(child.spi_in)
-                self._timers.set(other, None)
-                self._sessions.remove(other)
+            if other is session or not other.established:
+                continue
+            for child in other.snapshot(now).children:
+                spis = (child.spi_in, child.spi_out)
+                self._outputs.append(DeleteChildSa(child.spi_in, reason))
+                self._outputs.append(ChildSaClosed(tunnel, child.child, *spis, reason))
+                self._sessions.disown(child.spi_in)
+                self._spis.release(child.spi_in)
+            self._outputs.append(
+                IkeSaClosed(tunnel, other.spi_i.hex(), other.spi_r.hex(), reason)
+            )
+            self._forget(other)
 
     def _note_failure(self, failure: NegotiationFailed, now: float) -> None:
         for policy_id in failure.policy_ids:

@@ -14,6 +14,8 @@ from gatewright.ike.machine import RandomSource
 from gatewright.ipsec.selectors import IPAddress
 
 COOKIE_SECRET_LENGTH = 32
+PER_ADDRESS = "half_open_limit_per_address"
+IN_ALL = "half_open_limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,9 @@ class HalfOpen:
     def refusal(self, address: IPAddress) -> str | None:
         """The name of the limit that one more from there would break, or None."""
         if self._by_address[address] >= self._limits.per_address:
-            return "half_open_limit_per_address"
+            return PER_ADDRESS
         if self.total >= self._limits.half_open:
-            return "half_open_limit"
+            return IN_ALL
         return None
 
     def add(self, address: IPAddress) -> None:

@@ -23,6 +23,7 @@ class SessionTable:
         self._by_first_message: dict[tuple[bytes, Address], Session] = {}
         self._first_message_of: dict[Session, tuple[bytes, Address]] = {}
         self._half_open: dict[Session, IPAddress] = {}
+        self._unproved: dict[Session, IPAddress] = {}
         self._by_tunnel: dict[str, dict[Session, None]] = {}
         self._tunnel_of: dict[Session, str] = {}
         self._owners: dict[int, Session] = {}
@@ -45,7 +46,7 @@ class SessionTable:
         key = (session.spi_i, remote)
         self._by_first_message[key] = session
         self._first_message_of[session] = key
-        self._half_open[session] = remote.ip
+        self._half_open[session] = self._unproved[session] = remote.ip
         self.add(session)
 
     def index(self, session: Session) -> None:
@@ -108,7 +109,21 @@ class SessionTable:
 
     def end_half_open(self, session: Session) -> IPAddress | None:
         """The address whose half-open count goes down, once; None when it was none."""
+        self._unproved.pop(session, None)
         return self._half_open.pop(session, None)
+
+    def hears_us(self, session: Session) -> None:
+        """Its peer said our SPI, which only who gets our answers can know."""
+        self._unproved.pop(session, None)
+
+    def oldest_unproved(self, address: IPAddress | None) -> Session | None:
+        """The oldest half-open session from there, or from anywhere, whose peer may not exist."""
+        sessions = (
+            session
+            for session, remote in self._unproved.items()
+            if address is None or remote == address
+        )
+        return next(sessions, None)
 
     def own(self, spi_in: int, session: Session) -> None:
         self._owners[spi_in] = session

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.iana.ikev1 import ExchangeType, NotifyType, ProtocolId
+from gatewright.ike.limits import Limits
 from gatewright.ike.machine import Address
 from gatewright.ike.outputs import DeleteChildSa, InstallChildSa, MessageDropped, Transmit
 from gatewright.wire.isakmp import NO_SPI
@@ -235,3 +236,25 @@ def test_an_address_that_no_policy_names_gets_nothing() -> None:
     gateways.network.run(1)
     assert not gateways.b.told(Transmit)
     assert reasons(gateways) == ["no_connection_for_peer"]
+
+
+def test_a_flood_of_first_messages_does_not_keep_the_peer_out() -> None:
+    """They have its address, and come between any two of its messages."""
+    gateways = pair(tunnel())
+    cookies = iter(range(1, 10_000))
+
+    def flood(packet: Packet) -> None:
+        for _ in range(20 if packet.source.ip == IP_A else 0):
+            octets = next(cookies).to_bytes(8, "big") + RECORDED[0][8:]
+            gateways.network.inject(Packet(A, B, octets))
+
+    gateways.network.interceptors.append(flood)
+    bring_up(gateways)
+    assert gateways.connected()
+    counters = gateways.endpoint_b.counters()
+    assert counters["half_open_displaced"] > 50
+    assert counters["half_open"] == Limits().per_address
+    gateways.network.interceptors.clear()
+    gateways.network.run(60)
+    assert gateways.endpoint_b.counters()["half_open"] == 0
+    assert gateways.endpoint_b.counters()["sessions"] == 1

@@ -109,10 +109,12 @@ def test_a_verdict_without_state_leaves_none(endpoint: Endpoint, dialect: FakeDi
 def test_half_open_sessions_are_limited_and_counted_down(dialect: FakeDialect) -> None:
     endpoint = _endpoint(dialect, Limits(per_address=2, cookie_threshold=1))
     endpoint.set_connections([connection()], 0.0)
-    for number in range(3):
+    for number in range(2):
         endpoint.receive(message(bytes([1 + number]) * 8), 1.0)
+        endpoint.receive(message(bytes([1 + number]) * 8, dialect.sessions[number].spi_r), 1.0)
+    endpoint.receive(message(b"\3" * 8), 1.0)
     assert endpoint.counters()["half_open_limit_per_address"] == 1
-    assert [pressure for _, pressure in dialect.judged] == [False, True]
+    assert [pressure for _, pressure in dialect.judged] == [False, True, True]
     dialect.sessions[0].established = True
     endpoint.receive(message(b"\1" * 8), 2.0)
     assert endpoint.counters()["half_open"] == 1
@@ -120,6 +122,24 @@ def test_half_open_sessions_are_limited_and_counted_down(dialect: FakeDialect) -
     endpoint.receive(message(b"\2" * 8), 2.0)
     assert endpoint.counters()["half_open"] == 0
     assert endpoint.counters()["sessions"] == 1
+
+
+@pytest.mark.parametrize("limits", [Limits(per_address=2), Limits(half_open=2)])
+def test_who_has_not_shown_that_it_hears_us_gives_way(limits: Limits, dialect: FakeDialect) -> None:
+    """First messages with a forged source must not keep the true one out."""
+    endpoint = _endpoint(dialect, limits)
+    endpoint.set_connections([connection()], 0.0)
+    endpoint.receive(message(b"true" * 2), 1.0)
+    (true,) = dialect.sessions
+    endpoint.receive(message(b"true" * 2, true.spi_r), 1.0)
+    for number in range(5):
+        endpoint.receive(message(bytes([1 + number]) * 8), 2.0)
+    assert endpoint.counters()["half_open_displaced"] == 4
+    assert endpoint.counters()["half_open"] == endpoint.counters()["sessions"] == 2
+    endpoint.receive(message(b"true" * 2, true.spi_r), 3.0)
+    assert len(_calls(true, "receive")) == 3
+    endpoint.receive(message(b"\1" * 8, dialect.sessions[1].spi_r), 3.0)
+    assert endpoint.counters()["unknown_ike_spi"] == 1
 
 
 # --- demand ---------------------------------------------------------------------------------
