@@ -15,7 +15,7 @@ from gatewright.wire.isakmp import Header
 from gatewright.wire.v2.message import select
 from gatewright.wire.v2.payloads.nonce import NoncePayload
 from tests.support.figures import Figure
-from tests.support.gateways import POLICY, Pair, child, connection, esp, pair, selector
+from tests.support.gateways import IP_B, POLICY, Pair, child, connection, esp, pair, selector
 from tests.support.sim import Packet
 
 SEEDS = range(8)
@@ -265,6 +265,22 @@ def test_a_response_to_one_of_two_simultaneous_ike_rekeys_is_late(seed: int) -> 
     assert gateways.connected()
     gateways.network.run(60)
     assert_at_rest(gateways)
+
+
+def test_a_peer_that_dies_while_both_rekey_the_ike_sa_leaves_nothing() -> None:
+    gateways = established()
+    passes = iter([True])  # B's request, and nothing after it
+    gateways.network.interceptors.append(
+        lambda packet: [] if packet.source.ip == IP_B and not next(passes, False) else None
+    )
+    rekey_ike(gateways, "a")
+    rekey_ike(gateways, "b")
+    gateways.network.run(1)
+    states = [each.state for each in gateways.endpoint_a.snapshot(gateways.network.now)]
+    assert states == ["rekeying", "contested"]
+    gateways.network.run(60)
+    assert gateways.endpoint_a.snapshot(gateways.network.now) == ()
+    assert not gateways.a.sad.pairs
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -216,6 +216,10 @@ class IkeSa:
         """It is gone, with all child SAs that it still has."""
         if self.state is State.CLOSED:
             return
+        if self.peer_rekey is not None and self.contender is not None:
+            # Nobody is left to tell which of the two would have stayed.
+            self.contender.end(reason)
+            self.emit(AdoptSession(self.peer_rekey.session))
         self.advance(Event.ENDED)
         self.timers.clear()
         self.agenda.clear()
