@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import select
 import signal
-import threading
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,15 +72,31 @@ def test_waiting_ends_when_time_is_up(tmp_path: Path) -> None:
     os.close(writer)
 
 
-def test_it_dies_with_the_thread_that_started_it(tmp_path: Path) -> None:
-    started: list[Process] = []
+STARTER = """
+import sys
+from pathlib import Path
+from gatewright.lab.process import Process
+directory = Path(sys.argv[1])
+command = ["sh", "-c", 'touch "$0" && exec sleep 1000', str(directory / "up")]
+child = Process("test", command, namespace=None, log=directory / "log")
+child.wait_path(directory / "up", "it was up", timeout=10)
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
 
-    def start_and_end() -> None:
-        child = process(tmp_path, 'touch "$0" && exec sleep 1000', str(tmp_path / "up"))
-        child.wait_path(tmp_path / "up", "it was up", timeout=10)
-        started.append(child)
 
-    thread = threading.Thread(target=start_and_end)
-    thread.start()
-    thread.join()
-    assert started[0].wait() == -signal.SIGKILL
+def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert starter.stdin is not None
+    assert starter.stdout is not None
+    with starter.stdin, starter.stdout:
+        child = os.pidfd_open(int(starter.stdout.readline()))
+        starter.kill()
+        starter.wait()
+        assert select.select([child], [], [], 10)[0], "it outlived its starter"
+    os.close(child)
