@@ -260,3 +260,19 @@ def test_two_tunnels_between_the_same_addresses_are_told_apart_by_identity() -> 
     assert gateways.connected(2)
     assert {each.tunnel for each in gateways.b.told(IkeSaEstablished)} == {"one", "two"}
     assert {each.sa.tunnel for each in gateways.b.told(ChildSaEstablished)} == {"one", "two"}
+
+
+def test_two_tunnels_between_the_same_gateways_with_the_same_key() -> None:
+    """They differ in their lifetimes alone, and so are two IKE SAs: the child tells which."""
+    other = child(name="voice", policy_id=2, local=[selector("192.168.20.0/24")])
+    gateways = pair([connection(name="data"), connection(other, name="voice", lifetime=3600)])
+    for name in ("voice", "data"):
+        gateways.endpoint_a.up(name, gateways.network.now)
+        gateways.network.run(1)
+    assert gateways.connected(1)
+    assert gateways.connected(2)
+    for endpoint in (gateways.endpoint_a, gateways.endpoint_b):
+        assert {each.tunnel for each in endpoint.snapshot(gateways.network.now)} == {
+            "data",
+            "voice",
+        }

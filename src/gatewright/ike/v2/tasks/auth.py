@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 from gatewright.crypto.keymat_v2 import psk_auth, signed_octets
 from gatewright.iana.ikev2 import AuthMethod, ExchangeType, NotifyType, PayloadType
 from gatewright.ike.outputs import CloseOtherSessions, Difference, Fault
-from gatewright.ike.v2 import child_terms, identities
+from gatewright.ike.v2 import child_terms, identities, selectors
 from gatewright.ike.v2.child_terms import ChildOffer, KeyMaterial
 from gatewright.ike.v2.errors import (
     AuthenticationFailed,
@@ -26,6 +26,7 @@ from gatewright.ike.v2.errors import (
     InvalidSyntax,
     PeerRefused,
     PeerViolation,
+    TsUnacceptable,
     notify_for,
 )
 from gatewright.ike.v2.refusals import auth_refused
@@ -178,6 +179,7 @@ def _authenticate(sa: IkeSa, payloads: Sequence[Payload]) -> Connection:
     candidates = _by_identity(sa, id_i, id_r[0] if id_r else None)
     auth = select(payloads, AuthPayload)
     failure: AuthenticationFailed | None = None
+    proved: list[Connection] = []
     for candidate in candidates:
         try:
             _check_auth(sa, candidate, id_i, auth[0] if auth else None)
@@ -185,9 +187,26 @@ def _authenticate(sa: IkeSa, payloads: Sequence[Payload]) -> Connection:
             failure = failure or error
             sa.connection = candidate
         else:
-            return candidate
-    assert failure is not None
-    raise failure
+            proved.append(candidate)
+    if failure is not None and not proved:
+        raise failure
+    return _with_wanted_child(proved, payloads)
+
+
+def _with_wanted_child(proved: Sequence[Connection], payloads: Sequence[Payload]) -> Connection:
+    """Of several tunnels with one peer, that which has the child SA that it asks for."""
+    parts = {part.payload_type: part for part in select(payloads, TsPayload)}
+    if len(proved) == 1 or len(parts) != 2:
+        return proved[0]
+    children = [child for connection in proved for child in connection.children]
+    wanted_local, wanted_remote = (
+        selectors.from_payload(parts[kind]) for kind in (PayloadType.TSR, PayloadType.TSI)
+    )
+    try:
+        child = selectors.choose_child(children, wanted_local, wanted_remote).child
+    except TsUnacceptable:
+        return proved[0]
+    return next(connection for connection in proved if child in connection.children)
 
 
 def _by_identity(sa: IkeSa, id_i: IdPayload, id_r: IdPayload | None) -> list[Connection]:
