@@ -78,8 +78,8 @@ def test_the_first_entry_that_selects_a_packet_decides(plane: MemoryDataPlane) -
 
 
 def test_an_sa_on_standby_is_not_sent_on(plane: MemoryDataPlane) -> None:
+    plane.activate_sa(0x1001)  # one that is not there yet
     plane.add_sa(replace(child_sa(), outbound_standby=True))
-    plane.activate_sa(0x9999)
     assert [each.outbound_active for each in plane.sa_counters()] == [False]
     assert plane.packet(HERE, THERE) == "queued"
     plane.activate_sa(0x1001)
