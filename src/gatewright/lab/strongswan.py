@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from abc import ABC, abstractmethod
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -91,15 +92,15 @@ class PeerTunnel:
         return self.remote_identity or self.remote
 
 
-class Steering:
+class Steering(ABC):
     """Steers a charon through its VICI socket."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
+    @abstractmethod
     def connect(self) -> Vici:
         """A new connection to its control socket."""
-        raise NotImplementedError
 
     def load(self, tunnel: PeerTunnel) -> None:
         """Load the key and the tunnel; what is there of that name is replaced."""
