@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -71,6 +72,16 @@ def bind(path: Path) -> socket.socket:
     return listening
 
 
+class _NotCancelled(logging.Filter):
+    """A request that is cut off when the gateway stops is no error of anybody."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+_NO_CANCELLED = _NotCancelled()
+
+
 class _Server(uvicorn.Server):
     """Leaves the signals to the daemon."""
 
@@ -92,6 +103,7 @@ class Listener:
             timeout_graceful_shutdown=1,
             ws="none",
         )
+        logging.getLogger("uvicorn.error").addFilter(_NO_CANCELLED)
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
-from gatewright.control.listener import InstanceLock, SocketInUseError
+from gatewright.control.listener import InstanceLock, Listener, SocketInUseError
+from gatewright.control.server import application
+from tests.unit.control.doubles import FakeService
 
 
 def test_one_daemon_per_socket(tmp_path: Path) -> None:
@@ -25,3 +28,22 @@ def test_other_sockets_have_other_locks(tmp_path: Path) -> None:
         lock.acquire()
     for lock in locks:
         lock.release()
+
+
+def test_a_request_cut_off_at_the_end_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody sends half a request and waits; the gateway stops all the same, and in silence."""
+
+    async def main() -> None:
+        listener = Listener(application(FakeService()), tmp_path / "control.sock")
+        await listener.open()
+        _, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+        writer.write(b"POST /v1/assign HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+        await asyncio.sleep(0)
+        await asyncio.wait_for(listener.close(), 10)
+        writer.close()
+
+    asyncio.run(main())
+    assert not [record for record in caplog.records if record.exc_info]
