@@ -12,12 +12,20 @@ if TYPE_CHECKING:
     from gatewright.policy.addresses import Resolver
 
 
+MAX_OCTETS = 16 * 1024 * 1024
+"""More than any policy has; a device or a pipe may have no end."""
+
+
 def read_policy(path: Path, *, as_json: bool) -> tuple[str, str]:
     """Text and absolute name; ends the command with a message when it cannot be read."""
     from gatewright.control.models import Problem
 
     try:
-        return path.read_text(encoding="utf-8"), str(path.resolve())
+        with path.open("rb") as file:
+            octets = file.read(MAX_OCTETS + 1)
+        if len(octets) <= MAX_OCTETS:
+            return octets.decode(), str(path.resolve())
+        why = f"It has more than {MAX_OCTETS} octets, which is no policy."
     except OSError as error:
         why = f"{error.strerror}."
     except UnicodeDecodeError as error:

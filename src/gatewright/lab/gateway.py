@@ -87,9 +87,12 @@ class Gateway:
 
     def command(self, *arguments: str) -> str:
         """Run a ``gatewright`` command that needs no gateway; its output.  Raises ``LabError``."""
-        done = subprocess.run(
-            [str(PROGRAM), *arguments], capture_output=True, text=True, check=False
-        )
+        try:
+            done = subprocess.run(
+                [str(PROGRAM), *arguments], capture_output=True, text=True, check=False
+            )
+        except OSError as error:
+            raise LabError(f"{PROGRAM} cannot be run: {error.strerror}") from None
         if done.returncode != 0:
             raise LabError(
                 f"`gatewright {' '.join(arguments)}` ended with status {done.returncode}:\n"

@@ -54,8 +54,9 @@ def run(
 ) -> None:
     """Run the gateway in the foreground until SIGTERM or Ctrl-C.
 
-    Stopping it leaves protected traffic blocked; 'gatewright unassign' lets it go. SIGHUP reads
-    the policy file again.
+    Stopping it leaves protected traffic blocked; 'gatewright unassign' lets it go.
+
+    SIGHUP reads the policy file again.
     """
     given = read_policy(policy, as_json=as_json) if policy is not None else None
 

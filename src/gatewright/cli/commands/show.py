@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,12 +32,16 @@ def show(
     """Show what a policy stands for: its tunnels, its long form, or the database it compiles to."""
     from gatewright.control import policies
 
-    if expanded and (spd or as_json):
-        raise typer.BadParameter("--expanded prints a policy file, and takes no other form")
+    if expanded and spd:
+        raise typer.BadParameter("--expanded prints a policy file, and --spd a database: take one")
     text, _ = read_policy(policy, as_json=as_json)
     try:
         if expanded:
-            typer.echo(policies.expanded(text, str(policy)), nl=False)
+            long_form = policies.expanded(text, str(policy))
+            if as_json:
+                print_json(json.dumps({"file": str(policy), "expanded": long_form}, indent=2))
+            else:
+                typer.echo(long_form, nl=False)
             return
         own = policies.gateway_addresses(text, str(policy), addresses(local))
         result = policies.shown(text, str(policy), addresses=own, resolve=resolver(wanted=resolve))

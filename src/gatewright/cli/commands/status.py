@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gatewright.cli.options import Control, Json
 from gatewright.cli.output import console, explained, print_json
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewright.control.models import Status, Tunnel
 
 _STATES = {"up": "[green]up[/]", "negotiating": "[yellow]negotiating[/]", "down": "down"}
+_ROOMY = 100  # columns of a terminal on which every column of the table has its width
 
 
 def status(control: Control = DEFAULT_CONTROL, as_json: Json = False) -> None:
@@ -30,7 +31,7 @@ def status(control: Control = DEFAULT_CONTROL, as_json: Json = False) -> None:
     out = console()
     _headline(out, state)
     if state.tunnels:
-        out.print(_tunnels(state))
+        out.print(_tunnels(state, out.width))
     for tunnel in state.tunnels:
         _details(out, tunnel, state)
     _blocked(out, state)
@@ -53,13 +54,22 @@ def _headline(out: Console, state: Status) -> None:
         out.print(f"{plane}{f' ({features})' if features else ''}.", markup=False, soft_wrap=True)
 
 
-def _tunnels(state: Status) -> Table:
+def _tunnels(state: Status, width: int) -> Table:
+    """Addresses are folded where the terminal is narrow, never cut."""
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    gap = 1 if width < _ROOMY else 2
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    ends = [end for t in state.tunnels for c in t.children for end in (*c.local, *c.remote)]
+    least = {
+        "STATE": max(len(tunnel.state) for tunnel in state.tunnels),
+        "PEER": min(15, max(len(tunnel.remote) for tunnel in state.tunnels)),
+        "PROTECTED": min(20, max(map(len, ends), default=0) + 2),
+    }
     for heading in ("TUNNEL", "STATE", "IKE", "PEER", "PROTECTED", "IN", "OUT", "LAST TRAFFIC"):
-        table.add_column(heading, justify="right" if heading in ("IN", "OUT") else "left")
+        justify: Literal["left", "right"] = "right" if heading in ("IN", "OUT") else "left"
+        table.add_column(heading, justify=justify, overflow="fold", min_width=least.get(heading))
     for tunnel in state.tunnels:
         sas = [sa for child in tunnel.children for sa in child.sas]
         last = [each for sa in sas for each in (sa.last_in, sa.last_out) if each is not None]
@@ -83,10 +93,11 @@ def _tunnels(state: Status) -> Table:
 def _details(out: Console, tunnel: Tunnel, state: Status) -> None:
     for ike in tunnel.ike_sas:
         role = "initiator" if ike.initiator else "responder"
+        algorithms = f"{ike.algorithms}, " if ike.algorithms else ""
         nat = "" if ike.nat == "none" else f", NAT: {ike.nat}"
         out.print(
             f"{tunnel.name}: IKE SA {ike.spi_i}/{ike.spi_r} {ike.state} as {role}, "
-            f"{ike.algorithms}, peer {ike.peer_identity or ike.remote}{nat}, "
+            f"{algorithms}peer {ike.peer_identity or ike.remote}{nat}, "
             f"{duration(ike.age)} old, rekeyed {remaining(ike.rekey_in)}",
             markup=False,
             soft_wrap=True,

@@ -35,8 +35,14 @@ def unassign(
 
     from gatewright.control.client import Client
 
-    with explained(as_json=as_json):
-        result = Client(control).unassign()
+    try:
+        with explained(as_json=as_json):
+            result = Client(control).unassign()
+    except typer.Exit as end:
+        if end.exit_code == Exit.NO_GATEWAY and not as_json:
+            text = "  What a gateway left that runs no more: 'gatewright unassign --offline'."
+            console(stderr=True).print(text, soft_wrap=True)
+        raise
     if as_json:
         print_json(result.model_dump_json(indent=2))
     elif result.policy is None:

@@ -68,5 +68,9 @@ def test_a_policy_with_errors(policy: Path, option: list[str]) -> None:
     assert "is not a key of tunnel" in output
 
 
-def test_the_long_form_has_one_form(policy: Path) -> None:
-    assert show(policy, "--expanded", "--json")[0] == 2
+def test_the_long_form_for_programs(policy: Path) -> None:
+    status, printed = show(policy, "--expanded", "--json")
+    assert status == 0
+    answer = json.loads(printed)
+    assert answer["expanded"] == show(policy, "--expanded")[1]
+    assert show(policy, "--expanded", "--spd")[0] == 2

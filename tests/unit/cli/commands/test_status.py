@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
+
+from gatewright.cli import output
 from gatewright.cli.exits import Exit
 from gatewright.control import models
 from tests.unit.cli.conftest import Commands
@@ -88,6 +91,18 @@ def test_an_sa_is_shown_with_spis_algorithms_and_counters(commands: Commands) ->
     text = " ".join(commands("status").output.split())
     assert "in c0000001, out c0000002, aes-256-gcm, esp, 4 packets in, no packets out" in text
     assert "1.5 kB 0 B 3 seconds ago" in text
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_narrow_terminal_cuts_no_address(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(output, "_PIPE_WIDTH", width)
+    commands.service.state = state(tunnel("negotiating"))
+    text = commands("status").output
+    for whole in ("203.0.113.2", "192.168.10.0/24", "10.20.0.0/24", "negotiating"):
+        assert whole in text
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
 
 
 def test_without_a_policy(commands: Commands) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 from gatewright.cli.exits import Exit
 from gatewright.control import models
@@ -19,6 +21,14 @@ def test_the_policy_is_named_and_what_it_means(commands: Commands) -> None:
     assert 'The policy "p" is unassigned.' in result.output
     assert "neither protected nor blocked" in result.output
     assert json.loads(commands("unassign", "--json").output)["policy"] == "p"
+
+
+def test_without_a_gateway_the_way_out_is_named(
+    gatewright: Callable[..., Result], tmp_path: Path
+) -> None:
+    result = gatewright("unassign", "--control", str(tmp_path / "none.sock"))
+    assert result.exit_code == Exit.NO_GATEWAY
+    assert "unassign --offline" in result.output
 
 
 def test_without_a_policy(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
