@@ -24,7 +24,8 @@ def read_policy(path: Path, *, as_json: bool) -> tuple[str, str]:
         with path.open("rb") as file:
             octets = file.read(MAX_OCTETS + 1)
         if len(octets) <= MAX_OCTETS:
-            return octets.decode(), str(path.resolve())
+            text = octets.decode().replace("\r\n", "\n")
+            return text, str(path.resolve())
         why = f"It has more than {MAX_OCTETS} octets, which is no policy."
     except OSError as error:
         why = f"{error.strerror}."
