@@ -182,6 +182,16 @@ def test_routes_of_others_in_our_table_stay(kernel: Kernel) -> None:
     assert kernel.routes == [theirs]
 
 
+def test_what_others_made_is_not_taken_for_ours(kernel: Kernel) -> None:
+    netlink.apply(WANTED, NAMES)
+    rule, route = kernel.rules[0], kernel.routes[0]
+    rule["attrs"] = list((dict(rule["attrs"]) | {"FRA_PROTOCOL": 4}).items())
+    route["proto"] = 4
+    kernel.calls.clear()
+    netlink.apply(WANTED, NAMES)
+    assert kernel.calls == ["link set", "route replace", "rule add"]
+
+
 def test_removal_begins_with_the_rules_and_ends_with_the_device(kernel: Kernel) -> None:
     netlink.apply(WANTED, NAMES)
     kernel.calls.clear()
