@@ -112,6 +112,12 @@ class KernelGateway(Steering):
         settings = PLUGIN_SETTINGS.format(address=sides[0].b.external, port=VICI_PORT)
         text = configuration(KERNEL_ESP, "/media/charon.log", settings) + START_SCRIPTS
         (self._directory / "strongswan.conf").write_text(text)
+        mount = shutil.which("mount")
+        if mount is None:
+            raise LabError("there is no `mount` command")
+        (self._directory / "bin").mkdir()
+        shutil.copyfile(mount, self._directory / "bin" / "mount")
+        (self._directory / "bin" / "mount").chmod(0o755)
         init = self._directory / "init"
         init.write_text(resources.files(__package__).joinpath("data/uml-init.sh").read_text())
         init.chmod(0o755)

@@ -1,20 +1,16 @@
 #!/bin/sh
 # Process 1 of a user-mode-linux kernel that is a gateway with ESP in the kernel.
-# The root file system is the host's, read-only; `lab=DIRECTORY` on the kernel's command line is
-# mounted read-write on /media and holds the addresses (ip -batch) and charon's configuration.
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# The root file system is the host's, read-only.  The kernel's command line gives, as variables of
+# this shell, `lab`, a directory that is mounted read-write on /media and holds the addresses
+# (ip -batch) and charon's configuration, and `modules`, that of the kernel's modules.
+# `mount` is a copy: where the host's users have other numbers, its set-user-ID bit would be wrong.
+PATH=$lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /mnt
 grep -q ' /dev ' /proc/mounts || mount -t devtmpfs dev /dev
-for word in $(cat /proc/cmdline); do
-  case $word in
-    lab=*) lab=${word#*=} ;;
-    modules=*) modules=${word#*=} ;;
-  esac
-done
 mount -t hostfs -o "$lab" hostfs /media
 
 # This kernel's modules do not lie where modprobe looks: tell the kernel's own calls of it as well.
