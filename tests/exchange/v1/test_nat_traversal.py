@@ -24,6 +24,7 @@ from tests.support.gateways_v1 import bring_up, tunnel
 from tests.support.sim import Nat, Packet
 
 INSIDE, OUTSIDE = ip_address("10.0.0.2"), ip_address("203.0.113.77")
+INSIDE_B = ip_address("10.9.9.9")
 
 
 def behind_nat(nat_traversal: NatTraversal = NatTraversal.AUTO, dpd_delay: int = 0) -> Pair:
@@ -48,6 +49,26 @@ def ports(gateways: Pair) -> list[int]:
     """The destination ports of A's messages, in order."""
     lines = figure(gateways.network)
     return [line.packet.destination.port for line in lines if line.packet.destination.ip == IP_B]
+
+
+def test_whoever_is_behind_a_nat_itself_does_not_follow() -> None:
+    """Somebody on the way could divert the tunnel with one packet (RFC 7296 section 2.23)."""
+    side_a = tunnel(local=INSIDE, dpd_delay=30)
+    side_b = mirrored(tunnel(local=OUTSIDE, remote=INSIDE_B))
+    a, b = connection().local_identity, connection().remote_identity
+    gateways = pair(
+        replace(side_a, local_identity=a, remote_identity=b),
+        replace(side_b, local_identity=b, remote_identity=a),
+    )
+    gateways.network.add_nat(Nat(INSIDE, OUTSIDE))
+    nat_b = gateways.network.add_nat(Nat(INSIDE_B, IP_B))
+    nat_b.forward(500)
+    nat_b.forward(4500)
+    bring_up(gateways)
+    assert gateways.endpoint_b.snapshot(0)[0].nat == "both"
+    gateways.network._nats[0].rebind()
+    gateways.network.run(40)
+    assert not gateways.b.told(UpdateTransport)
 
 
 def test_without_a_nat_everything_stays_where_it_is() -> None:

@@ -50,10 +50,6 @@ class Nat(Enum):
     def hides_us(self) -> bool:
         return self in (Nat.LOCAL, Nat.BOTH)
 
-    @property
-    def hides_peer(self) -> bool:
-        return self in (Nat.REMOTE, Nat.BOTH)
-
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -77,13 +73,22 @@ class Path:
         """Whether IKE has moved to the port of NAT traversal."""
         return self.local.port == NAT_T_PORT
 
+    @property
+    def follows_peer(self) -> bool:
+        """Whether an authentic message from a new address moves the path.
+
+        A peer behind a NAT may move; whoever is behind one itself should not follow, since an
+        attacker could then move it (RFC 7296 section 2.23).
+        """
+        return self.nat is Nat.REMOTE
+
     def taken_by(self, local: Address, remote: Address) -> Path:
         """The path when a message of main mode came between these two.
 
         The ports may change, since IKE moves to another one (RFC 3947 section 4).  Another address
         is that of somebody who passes the message on, unless a NAT hides the peer.
         """
-        if remote.ip != self.remote.ip and not self.nat.hides_peer:
+        if remote.ip != self.remote.ip and not self.follows_peer:
             return self
         return replace(self, local=local, remote=remote)
 

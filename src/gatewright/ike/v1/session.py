@@ -252,7 +252,7 @@ class IkeV1Session:
         core.last_heard = now
         self._dpd.heard()
         datagram = self._received
-        if datagram is None or not core.path.nat.hides_peer or not core.usable:
+        if datagram is None or not core.path.follows_peer or not core.usable:
             return
         if datagram.remote != core.path.remote:  # its NAT has forgotten the old mapping
             core.path = replace(core.path, remote=datagram.remote)

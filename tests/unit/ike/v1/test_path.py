@@ -20,7 +20,8 @@ from tests.unit.ike.v1.builders import LOCAL, REMOTE
 def test_whose_address_is_changed(local: bool, remote: bool, nat: Nat) -> None:
     found = Nat.of(local=local, remote=remote)
     assert found is nat
-    assert (found.hides_us, found.hides_peer) == (local, remote)
+    assert found.hides_us is local
+    assert Path(LOCAL, REMOTE, nat=found).follows_peer is (remote and not local)
 
 
 def test_the_rfc_is_the_best_dialect() -> None:
