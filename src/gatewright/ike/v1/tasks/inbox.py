@@ -98,7 +98,7 @@ class Inbox:
         for payload in chain.payloads:
             if isinstance(payload, NotifyPayload):
                 self._take_notify(payload, now)
-            elif isinstance(payload, DeletePayload):
+            elif isinstance(payload, DeletePayload) and self._core.usable:
                 self._take_delete(payload, now)
 
     def _take_notify(self, payload: NotifyPayload, now: float) -> None:
@@ -113,7 +113,7 @@ class Inbox:
                     self._listener.peer_lives(now)
                 else:
                     self._core.drop("dpd_answer_unexpected")
-            case NotifyType.INITIAL_CONTACT:
+            case NotifyType.INITIAL_CONTACT if self._core.usable:
                 self._listener.peer_restarted(now)
             case known if known is not None and known.is_error:
                 self._take_error(payload, now)

@@ -105,6 +105,14 @@ def test_in_clear_none_of_it_counts(payload: Payload) -> None:
     assert main.failure is None
 
 
+@pytest.mark.parametrize("payload", [CONTACT, delete.quick_mode_sas([5])])
+def test_before_the_peer_has_told_who_it_is_it_ends_nothing(payload: Payload) -> None:
+    """The keys are there after message 4, and who has the preshared key can seal with them."""
+    _, inbox, heard, _ = boxed(State.SENT_4)
+    inbox.receive(sealed(payload), NOW)
+    assert not heard.calls
+
+
 def test_an_answer_to_no_question_is_counted() -> None:
     sa, inbox, heard, _ = boxed()
     answer = NotifyPayload(NotifyType.R_U_THERE_ACK, 1, b"", bytes(4))
