@@ -57,7 +57,7 @@ def test_our_own_questions_sent_back_do_not_pass_for_a_peer_that_lives() -> None
     gateways.network.interceptors.append(reflect)
     gateways.network.run(160)
     assert gateways.a.told(PeerSilent)
-    assert gateways.endpoint_a.counters()["informational_reflected"] > 1
+    assert gateways.endpoint_a.counters()["informational_number_is_ours"] > 1
 
 
 def test_one_lost_question_does_no_harm() -> None:

@@ -136,7 +136,7 @@ class Informational:
                 self._core.transmit(self._acknowledged.answer or b"")
             raise Unauthentic("informational_repeated")
         if message_id in self._sent:
-            raise Unauthentic("informational_reflected")
+            raise Unauthentic("informational_number_is_ours")  # or an acknowledgement again
         try:
             plaintext = secured.chain(message_id).open(message.body)
             chain = parse_chain(message.header.next_payload, plaintext, padded=True)

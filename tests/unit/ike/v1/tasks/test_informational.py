@@ -45,7 +45,7 @@ def test_a_message_of_ours_that_comes_back_is_not_the_peer_s() -> None:
     (message,) = octets(sa.take_outputs())
     with pytest.raises(Unauthentic) as caught:
         informational.open(Message.parse(message))
-    assert caught.value.reason == "informational_reflected"
+    assert caught.value.reason == "informational_number_is_ours"
 
 
 def altered(position: int) -> Message:
