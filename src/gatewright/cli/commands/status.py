@@ -59,17 +59,20 @@ def _tunnels(state: Status, width: int) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    gap = 1 if width < _ROOMY else 2
+    roomy = width >= _ROOMY
+    gap = 2 if roomy else 1
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     ends = [end for t in state.tunnels for c in t.children for end in (*c.local, *c.remote)]
     least = {
-        "STATE": max(len(tunnel.state) for tunnel in state.tunnels),
+        "STATE": max(len(word) for word in ("STATE", *(t.state for t in state.tunnels))),
         "PEER": min(15, max(len(tunnel.remote) for tunnel in state.tunnels)),
         "PROTECTED": min(20, max(map(len, ends), default=0) + 2),
     }
     for heading in ("TUNNEL", "STATE", "IKE", "PEER", "PROTECTED", "IN", "OUT", "LAST TRAFFIC"):
         justify: Literal["left", "right"] = "right" if heading in ("IN", "OUT") else "left"
-        table.add_column(heading, justify=justify, overflow="fold", min_width=least.get(heading))
+        table.add_column(
+            heading, justify=justify, overflow="fold", width=None if roomy else least.get(heading)
+        )
     for tunnel in state.tunnels:
         sas = [sa for child in tunnel.children for sa in child.sas]
         last = [each for sa in sas for each in (sa.last_in, sa.last_out) if each is not None]

@@ -100,7 +100,7 @@ def test_a_narrow_terminal_cuts_no_address(
     monkeypatch.setattr(output, "_PIPE_WIDTH", width)
     commands.service.state = state(tunnel("negotiating"))
     text = commands("status").output
-    for whole in ("203.0.113.2", "192.168.10.0/24", "10.20.0.0/24", "negotiating"):
+    for whole in ("203.0.113.2", "192.168.10.0/24", "10.20.0.0/24", "negotiating", "TRAFFIC"):
         assert whole in text
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
 
