@@ -16,8 +16,9 @@ from gatewright.iana.ikev1 import (
     IpsecAttribute,
     ProtocolId,
 )
+from gatewright.ike.spis import FIRST_USABLE_SPI
 from gatewright.ike.v1 import lifetimes, nearest, words
-from gatewright.ike.v1.errors import BadAnswer, NoProposalChosen, Unfit
+from gatewright.ike.v1.errors import BadAnswer, InvalidPayloads, NoProposalChosen, Unfit
 from gatewright.ike.v1.lifetimes import Lifetime
 from gatewright.ike.v1.phase_one import GROUPS_WITH_IKEV1_NUMBER
 from gatewright.policy.compiled import Child, EspProposal
@@ -219,13 +220,16 @@ def _transforms(payload: SaPayload) -> list[tuple[Proposal, Transform]]:
 
 
 def _choice(method: EspProposal, parent: Proposal, transform: Transform) -> PhaseTwoChoice:
+    spi_out = int.from_bytes(parent.spi, "big")
+    if spi_out < FIRST_USABLE_SPI:
+        raise InvalidPayloads(f"the peer chose the reserved SPI {spi_out}")
     theirs = lifetimes.read(transform.attributes, _A.LIFE_TYPE, _A.LIFE_DURATION)
     ours = Lifetime(method.lifetime_seconds, method.lifetime_kilobytes)
     agreed = ours.agreed(theirs)
     seconds = agreed.seconds or lifetimes.DEFAULT_SECONDS
     return PhaseTwoChoice(
         method,
-        int.from_bytes(parent.spi, "big"),
+        spi_out,
         Lifetime(seconds, agreed.kilobytes),
         theirs,
     )

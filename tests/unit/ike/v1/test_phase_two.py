@@ -3,7 +3,7 @@ import pytest
 from gatewright.iana.ikev1 import EncapsulationMode
 from gatewright.ike.outputs import Difference
 from gatewright.ike.v1 import phase_two
-from gatewright.ike.v1.errors import BadAnswer, NoProposalChosen, Unfit
+from gatewright.ike.v1.errors import BadAnswer, InvalidPayloads, NoProposalChosen, Unfit
 from gatewright.ike.v1.lifetimes import Lifetime
 from gatewright.wire.v1.attributes import Attribute
 from gatewright.wire.v1.payloads.sa import Proposal, SaPayload, Transform
@@ -110,6 +110,15 @@ def test_bundles_with_ah_or_compression_are_refused() -> None:
 def test_an_offer_of_nothing() -> None:
     with pytest.raises(NoProposalChosen, match="offers no security method"):
         phase_two.select(SaPayload((), doi=7), OURS, TUNNEL)
+
+
+@pytest.mark.parametrize("reserved", [0, 255])
+def test_a_reserved_spi_is_none(reserved: int) -> None:
+    """RFC 4303 section 2.1; ESP with SPI 0 in UDP would be taken for IKE (RFC 3948)."""
+    theirs = offered(*TRIPLE_DES, spi=reserved.to_bytes(4, "big"))
+    for take in (phase_two.select, phase_two.accept):
+        with pytest.raises(InvalidPayloads, match=f"reserved SPI {reserved}"):
+            take(theirs, OURS, TUNNEL)
 
 
 def test_an_answer_is_one_of_what_was_offered() -> None:
