@@ -450,9 +450,7 @@ class Endpoint:
                 self._outputs.append(ChildSaClosed(tunnel, child.child, *spis, reason))
                 self._sessions.disown(child.spi_in)
                 self._spis.release(child.spi_in)
-            self._outputs.append(
-                IkeSaClosed(tunnel, other.spi_i.hex(), other.spi_r.hex(), reason)
-            )
+            self._outputs.append(IkeSaClosed(tunnel, other.spi_i.hex(), other.spi_r.hex(), reason))
             self._forget(other)
 
     def _note_failure(self, failure: NegotiationFailed, now: float) -> None:

@@ -122,6 +122,7 @@ def test_initial_contact_drops_what_is_left_of_an_earlier_life() -> None:
     gateways.endpoint_a.up("branch", gateways.network.now)
     gateways.network.run(1)
     stale = gateways.b.told(InstallChildSa)[0].sa.spi_in
+    (before,) = gateways.endpoint_b.snapshot(gateways.network.now)
 
     network = gateways.network
     network.hosts.remove(gateways.a)
@@ -131,6 +132,8 @@ def test_initial_contact_drops_what_is_left_of_an_earlier_life() -> None:
     network.run(1)
 
     assert stale not in gateways.b.sad.pairs
+    assert [each.spi_in for each in gateways.b.told(ChildSaClosed)] == [stale]
+    assert [each.spi_i for each in gateways.b.told(IkeSaClosed)] == [before.spi_i]
     assert a.sends_to(gateways.b, POLICY)
     assert gateways.b.sends_to(a, POLICY)
     assert len(gateways.endpoint_b.snapshot(network.now)) == 1
