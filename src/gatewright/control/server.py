@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -122,6 +122,8 @@ def _answered(handler: Handler) -> Handler:
             return await handler(request)
         except CommandRefusedError as refusal:
             return _json(refusal.problem, refusal.status)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
 
     return answer
 

@@ -104,6 +104,28 @@ def test_a_body_without_end_is_refused_before_it_fills_the_memory(service: FakeS
     assert answer.problem.why == "the request is larger than 20 MiB"
 
 
+def test_who_hangs_up_in_the_middle_of_a_request_is_no_error(service: FakeService) -> None:
+    sent: list[Message] = []
+    parts = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+    async def receive() -> Message:
+        return next(parts, {"type": "http.disconnect"})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/assign",
+        "query_string": b"",
+        "headers": [],
+    }
+    asyncio.run(application(service)(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert not service.assigned
+
+
 def test_a_refusal_is_the_answer_with_its_status(service: FakeService) -> None:
     service.refuse = refusal()
     answer = ask(service, "POST", "/v1/assign", b'{"text": "", "filename": "/p.yaml"}')
