@@ -1,7 +1,8 @@
-"""What the daemon must be allowed to do, checked before anything is touched."""
+"""What the daemon must be allowed to do, and must not, seen to before anything is touched."""
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 CAPABILITIES = {
@@ -10,6 +11,11 @@ CAPABILITIES = {
     10: ("CAP_NET_BIND_SERVICE", "UDP port 500"),
 }
 _BIND_SERVICE = 10
+
+
+def forbid_core_dumps() -> None:
+    """For good: after a crash the preshared keys and all session keys would lie in a file."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def missing(

@@ -72,6 +72,7 @@ def run(settings: Settings, policy: PolicyFile | None, say: Say) -> None:
         control.listener.SocketInUseError: another daemon has the control socket.
     """
     _require_privileges()
+    privileges.forbid_core_dumps()
     lock, claim = InstanceLock(settings.control), NamespaceClaim(settings.names)
     try:
         lock.acquire()

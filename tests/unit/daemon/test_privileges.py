@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +29,17 @@ def test_what_is_missing(
     status.write_text(f"Name:\tx\nCapEff:\t{held:016x}\n")
     port.write_text(f"{first_free_port}\n")
     assert [name for name, _ in missing(status, port)] == expected
+
+
+def test_no_crash_leaves_a_core_behind() -> None:
+    """In a process of its own, since there is no way back."""
+    script = (
+        "from gatewright.daemon.privileges import forbid_core_dumps as forbid\n"
+        "import resource\n"
+        "forbid(); forbid()\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.strip() == b"(0, 0)"
+    assert resource.getrlimit(resource.RLIMIT_CORE) == before
