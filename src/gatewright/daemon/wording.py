@@ -140,7 +140,7 @@ def _dropped(output: MessageDropped) -> Event:
     return Event(
         Kind.MESSAGE_DROPPED,
         Severity.WARNING,
-        f"{text}, {output.detail}." if output.detail else f"{text}.",
+        f"{text}, {output.detail.rstrip('.')}." if output.detail else f"{text}.",
         details={"reason": output.reason, "remote": output.remote},
         key=output.reason,
     )

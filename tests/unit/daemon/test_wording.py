@@ -38,6 +38,7 @@ ESTABLISHED = IkeSaEstablished(
         (PeerSilent("branch", "203.0.113.2"), 0, "no longer answers"),
         (UpdateTransport(1, "192.0.2.7", 4077), 0, "192.0.2.7, port 4077"),
         (MessageDropped("bad_length", "192.0.2.1:500", "9"), 0, "dropped: bad length, 9."),
+        (MessageDropped("bad", "192.0.2.1:500", "A sentence."), 0, "dropped: bad, A sentence."),
     ],
 )
 def test_what_happened_in_words(output: Output, number: int, words: str) -> None:
