@@ -1,7 +1,9 @@
 """The audit trail: the newest events in memory, all of them on disk, and who listens.
 
 A warning or error that repeats the last event of its tunnel is counted, not written again, so that
-a peer that fails every few seconds is one line with a count.
+a peer that fails every few seconds is one line with a count.  What strangers can cause has a
+budget besides: when it is spent, all of a kind count as one, so that nobody can push the history
+out of the trail with messages that differ in what the text quotes.
 """
 
 from __future__ import annotations
@@ -11,12 +13,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from gatewright.audit.event import Event, Record, Severity
+from gatewright.audit.event import Event, Kind, Record, Severity
 
 Listener = Callable[[Record], None]
 
 _LOOK_BACK = 32
-"""How many records back an event may repeat; more than there are reasons to drop a message."""
+"""How many records back an event may repeat; more than there are everyday reasons to drop."""
+
+_STRANGERS = frozenset(
+    {
+        Kind.MESSAGE_DROPPED,
+        Kind.PROPOSAL_REFUSED,
+        Kind.NEGOTIATION_FAILED,
+        Kind.AUTHENTICATION_FAILED,
+    }
+)
+"""What somebody without a key can make happen, with an address that is not even his."""
+
+_BURST = 20
+_REFILL = 30.0  # seconds until one more
 
 
 class Sink(Protocol):
@@ -50,17 +65,22 @@ class Trail:
         self._records: deque[Record] = deque(sink.newest(capacity) if sink else (), capacity)
         self._next = self._records[-1].sequence + 1 if self._records else 1
         self._listeners: list[Listener] = []
+        self._budgets: dict[str, _Budget] = {}
+        self._newest_of: dict[tuple[Kind, str], int] = {}
         self._told: dict[int, float] = {}  # when each of the newest records was last told
         self._untold: dict[int, Record] = {}
 
     def add(self, event: Event) -> Record:
         now = self._clock()
         place = self._repetition(event, now)
+        if place is None and event.kind in _STRANGERS:
+            place = self._one_of_many(event, now)
         if place is None:
             self.flush()
             self._told = {number: at for number, at in self._told.items() if self._recent(number)}
             record = Record(self._next, now, now, 1, event)
             self._next += 1
+            self._newest_of[event.kind, event.tunnel] = record.sequence
             self._records.append(record)
             self._tell(record, now)
             return record
@@ -115,3 +135,28 @@ class Trail:
             if record.event.tunnel == event.tunnel and event.tunnel:
                 return None
         return None
+
+    def _one_of_many(self, event: Event, now: float) -> int | None:
+        """Index of the record that stands for this event when the budget is spent."""
+        newest = self._newest_of.get((event.kind, event.tunnel))
+        back = self._next - newest if newest is not None else 0
+        if not 0 < back <= len(self._records):
+            return None
+        budget = self._budgets.setdefault(event.tunnel, _Budget(now))
+        return None if budget.spend(now) else len(self._records) - back
+
+
+class _Budget:
+    """New records for the strangers of one tunnel, or for all that belong to none."""
+
+    def __init__(self, now: float) -> None:
+        self._left = float(_BURST)
+        self._at = now
+
+    def spend(self, now: float) -> bool:
+        self._left = min(float(_BURST), self._left + max(0.0, now - self._at) / _REFILL)
+        self._at = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True

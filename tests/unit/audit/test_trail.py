@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gatewright.audit.event import Event, Kind, Record, Severity
 from gatewright.audit.trail import Trail
 
@@ -102,3 +104,43 @@ def test_one_tunnel_alone() -> None:
     trail.add(event(tunnel="one"))
     trail.add(event(tunnel="two"))
     assert [each.event.tunnel for each in trail.newest(10, "two")] == ["two"]
+
+
+def test_strangers_cannot_push_the_history_out() -> None:
+    """Events that differ in what they quote, of one kind or of two in turn."""
+    clock = Clock()
+    trail = Trail(clock, capacity=200)
+    trail.add(Event(Kind.POLICY_ASSIGNED, Severity.INFORMATION, "The policy is assigned."))
+    told: list[Record] = []
+    trail.listen(told.append)
+    for number in range(10_000):
+        clock.now += 0.001
+        trail.add(event(f"group {number} is offered"))
+        trail.add(replace(event(f"{number} octets"), kind=Kind.MESSAGE_DROPPED, tunnel=""))
+    records = trail.newest(1000)
+    assert records[0].event.kind is Kind.POLICY_ASSIGNED
+    assert len(records) < 50
+    assert len(told) < 100
+    assert sum(record.count for record in records) == 20_001
+    assert [record.event.text for record in records[-2:]] == [
+        "group 9999 is offered",
+        "9999 octets",
+    ]
+
+
+def test_the_budget_of_strangers_comes_back_and_others_have_their_own() -> None:
+    clock = Clock()
+    trail = Trail(clock)
+    for number in range(100):
+        trail.add(event(f"failure {number}"))
+    count = len(trail.newest(1000))
+    trail.add(event("failure of another", tunnel="other"))
+    assert len(trail.newest(1000)) == count + 1
+    clock.now += 60
+    trail.add(event("a new one"))
+    assert trail.newest(1)[0].count == 1
+    refused = Event(Kind.POLICY_REFUSED, Severity.ERROR, "The policy was refused.")
+    for number in range(50):
+        trail.add(replace(refused, text=f"Refused: {number}."))
+    assert trail.newest(1)[0].event.text == "Refused: 49."
+    assert trail.newest(1)[0].count == 1
