@@ -21,7 +21,7 @@ SECTIONS: dict[str, dict[str, Key]] = {
     "policy": {
         "name": Key("the policy's name", "the file's name without .yaml"),
         "description": Key("free text", "none"),
-        "interfaces": Key("the two interfaces of the gateway", "found by the routes"),
+        "interfaces": Key("the two interfaces of the gateway", "found by the addresses"),
         "tunnels": Key("short form: tunnels by name", "none"),
         "filter_lists": Key("long form: filter lists by name", "none"),
         "filter_actions": Key("long form: filter actions by name", "permit and block"),
@@ -29,8 +29,10 @@ SECTIONS: dict[str, dict[str, Key]] = {
         "rules": Key("long form: rules by name", "none"),
     },
     "interfaces": {
-        "internal": Key("the interface towards the own network", "found by the routes"),
-        "external": Key("the interface towards the Internet", "found by the routes"),
+        "internal": Key("the interface towards the own network", "those that are not external"),
+        "external": Key(
+            "the interface towards the Internet", "those that have the local endpoints"
+        ),
     },
     "tunnel": {
         "local": Key("this gateway and its networks", "required"),
