@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(or $(PATH),/usr/sbin:/usr/bin:/sbin:/bin):$(HOME_DIRECTORY)/.cargo/bin
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
-.PHONY: help setup demo check test bench fmt lock clean
+.PHONY: help setup demo check test bench fuzz fmt lock clean
 
 help:
 	@echo 'make demo    set up what is missing and show a tunnel, from the first ping to the evidence'
@@ -15,6 +15,7 @@ help:
 	@echo 'make test    all tests; make test T=tests/unit for a part (no Rust then)'
 	@echo 'make check   formatting, lints, types, import rules, file limits'
 	@echo 'make bench   throughput, latency and memory beside the rivals, as ratios'
+	@echo 'make fuzz    hostile input for parsers and machines; make fuzz FUZZ="--seconds 600"'
 	@echo 'make setup   Debian packages, virtual environment, packet engine (the others call it)'
 	@echo 'make fmt     format Python and Rust'
 	@echo 'make lock    pin the Python packages anew (requirements.lock)'
@@ -48,6 +49,9 @@ endif
 
 bench: setup
 	python -m bench $(BENCH)
+
+fuzz: setup
+	python -m fuzz $(FUZZ)
 
 fmt: setup
 	ruff check --fix-only --quiet .

@@ -77,9 +77,13 @@ def test_the_world_of_a_killed_process_is_swept(world: World) -> None:
     gone.wait()
     orphan = Namespace(f"gw{gone.pid}w1-hostA")
     orphan.create()
+    scratch = world.directory.parent / f"gatewright-gw{gone.pid}w1-x"
+    scratch.mkdir()
     remove_orphans()
     assert not orphan.path.exists()
+    assert not scratch.exists()
     assert world.host_a.path.exists()
+    assert world.directory.exists()
 
 
 def test_a_process_in_the_world_dies_with_it(new_world: Callable[..., World]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +47,15 @@ def kept_worlds() -> list[KeptWorld]:
 
 
 def remove_orphans() -> None:
-    """Take away worlds whose process was killed before it could."""
-    if not NAMED.is_dir():
-        return
-    for path in NAMED.iterdir():
-        match = _STALE.match(path.name)
-        if match and not Path(f"/proc/{match[1]}").exists():
+    """Take away worlds whose process was killed before it could: namespaces, then scratch files."""
+    for path in NAMED.iterdir() if NAMED.is_dir() else ():
+        if _is_stale(path.name):
             Namespace(path.name).remove()
+    for path in Path(tempfile.gettempdir()).glob("gatewright-*"):
+        if _is_stale(path.name.removeprefix("gatewright-")) and path.stat().st_uid == os.geteuid():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_stale(name: str) -> bool:
+    match = _STALE.match(name)
+    return match is not None and not Path(f"/proc/{match[1]}").exists()

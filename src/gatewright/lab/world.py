@@ -164,7 +164,7 @@ class World:
         self.privilege = privilege.acquire()
         remove_orphans()
         self._catch_signals()
-        self.directory = Path(tempfile.mkdtemp(prefix="gatewright-"))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"gatewright-{self.prefix}-"))
         self.entered = True
         try:
             self._build()
