@@ -99,7 +99,7 @@ class World:
     ``nat``: gateway A stands behind a NAT router (IPv4), which has gateway A's public address.
     ``peer_is_external``: gateway B is not a namespace but attaches to the Internet segment by a
     TAP device ``toB`` (a kernel of its own).
-    ``lasting``: its processes outlive this one, if ``keep`` is called.
+    ``lasting``: its processes outlive this one, if ``keep`` is called; in root's namespaces only.
     ``directory``: scratch files, captures and logs of the world; removed with it.
     """
 
@@ -162,6 +162,8 @@ class World:
 
     def __enter__(self) -> Self:
         self.privilege = privilege.acquire()
+        if self.privilege is privilege.Privilege.USER_NAMESPACE:
+            self.lasting = False  # it goes with this process whatever happens
         remove_orphans()
         self._catch_signals()
         self.directory = Path(tempfile.mkdtemp(prefix=f"gatewright-{self.prefix}-"))
