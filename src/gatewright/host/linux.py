@@ -41,7 +41,10 @@ class LinuxHost:
         wanted = self._wanted_guards(policy)
         existing = netfilter.read_counters(self.names)
         netfilter.apply(wanted + guards.superfluous(policy, self.names, existing))
-        self._standing = wanted, netfilter.rules(self.names)
+        listed = netfilter.rules(self.names)
+        # Counted after listing: what somebody took away in between must not pass for the truth.
+        whole = netfilter.count_rules(self.names) == wanted.count("\nadd rule ")
+        self._standing = (wanted, listed) if whole else None
         self._write_guards(wanted)
 
     def guards_stand(self, policy: CompiledPolicy) -> bool:

@@ -32,6 +32,14 @@ def rules(names: HostNames) -> str:
     return _nft(["-s", "list", "table", "inet", names.nft_table])
 
 
+def count_rules(names: HostNames) -> int:
+    """How many rules the table has; 0 when there is none."""
+    if not table_exists(names):
+        return 0
+    answer = json.loads(_nft(["-j", "list", "table", "inet", names.nft_table]))
+    return sum("rule" in each for each in answer["nftables"])
+
+
 def read_counters(names: HostNames) -> dict[str, int]:
     """Packets per named counter of our table; empty when there is no table."""
     if not table_exists(names):

@@ -53,6 +53,10 @@ class Kernel:
         del names
         return self.ruleset
 
+    def count_rules(self, names: HostNames) -> int:
+        del names
+        return self.ruleset.count("\nadd rule ")
+
     def read_counters(self, names: HostNames) -> dict[str, int]:
         del names
         return dict(self.counters)
