@@ -3,15 +3,17 @@
 This file makes text and touches nothing.  The packets' way through the table:
 
 * ``outbound`` (postrouting, before source NAT): what the policy protects and does not leave by the
-  TUN device is dropped.
+  tunnel is dropped.
 * ``inbound`` (prerouting, before everything but reassembly): what the policy protects and does not
-  come from the TUN device is dropped.  RFC 4301 section 5.2: a packet that should have been
+  come from the tunnel is dropped.  RFC 4301 section 5.2: a packet that should have been
   protected and was not is discarded.
 * ``passing`` (forward, after destination NAT): the same as ``inbound`` for what address
   translation, a user's rule or a connection from before the policy, made protected; and what came
   out of the tunnel and is about to leave by an external interface, because the route to the
   internal network is gone, is dropped.
 * ``errors_out``, ``errors_in``: ICMP errors that quote a protected packet (``host.quoted``).
+
+What tells a packet of the tunnel depends on the engine: ``host.tunnelled``.
 
 Exempt are IKE, ESP and AH of the gateway's own endpoints, which are the tunnel itself; neighbour
 discovery (RFC 4861), which never leaves the link; and traffic within a home network, but not on
@@ -29,6 +31,7 @@ from dataclasses import dataclass
 from gatewright.host.names import HostNames
 from gatewright.host.quoted import ERRORS, errors_about, errors_perhaps_about, quoted_ends
 from gatewright.host.selectors import Flow, addresses, flows, home_networks, whole
+from gatewright.host.tunnelled import shown_by
 from gatewright.ipsec.selectors import IPAddress, TrafficSelector
 from gatewright.policy.compiled import Action, CompiledPolicy, SpdEntry
 
@@ -113,7 +116,8 @@ def outbound_rules(
     # The kernel speaks of itself on every new link (MLD, IGMP): not traffic of the policy.
     yield f'oifname "{names.tun}" ip daddr 224.0.0.0/24 drop'
     yield f'oifname "{names.tun}" ip6 daddr ff02::/16 drop'
-    yield f'oifname {{ "{names.tun}", "lo" }} return'
+    for through in shown_by(policy.engine, names).leaving:
+        yield f"{through} return"
     for endpoint in endpoints(policy):
         own = f"meta mark {names.mark:#x} {family(endpoint)} saddr {endpoint}"
         yield f"{own} udp sport {IKE_PORTS} return"
@@ -126,7 +130,8 @@ def outbound_rules(
 def inbound_rules(
     policy: CompiledPolicy, names: HostNames, external: Sequence[str] = ()
 ) -> Iterator[str]:
-    yield f'iifname {{ "{names.tun}", "lo" }} return'
+    for through in shown_by(policy.engine, names).arrived:
+        yield f"{through} return"
     for endpoint in endpoints(policy):
         to_us = f"{family(endpoint)} daddr {endpoint}"
         yield f"{to_us} udp dport {IKE_PORTS} return"
@@ -147,8 +152,9 @@ def inbound_rules(
 def passing_rules(
     policy: CompiledPolicy, names: HostNames, external: Sequence[str] = ()
 ) -> Iterator[str]:
+    through = shown_by(policy.engine, names)
     if external:
-        strayed = f'iifname "{names.tun}" oifname {_names(external)}'
+        strayed = f"{through.astray} oifname {_names(external)}"
         for entry in policy.spd:
             if entry.action is not Action.PROTECT:
                 continue
@@ -156,7 +162,8 @@ def passing_rules(
                 # Where the local side has the Internet in it, this is the way out to there.
                 if not _holds_endpoints(one.destination, policy):
                     yield f"{strayed} {match(one)} {_verdict(entry, OUT)}"
-    yield f'iifname {{ "{names.tun}", "lo" }} return'
+    for arrived in through.arrived:
+        yield f"{arrived} return"
     yield from _jumps("errors_in")
     yield from _entries(policy, IN, external)
 

@@ -176,9 +176,20 @@ class SpdEntry:
     child: str = ""
 
 
+class Engine(Enum):
+    """Which data plane carries the traffic.  AUTO: the kernel's where it can do all, else ours."""
+
+    USER_SPACE = "user-space"
+    KERNEL = "kernel"
+    AUTO = "auto"
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
-    """An assigned policy, ready to execute: the SPD in order of evaluation and the PAD."""
+    """An assigned policy, ready to execute: the SPD in order of evaluation and the PAD.
+
+    The compiler leaves ``engine`` as written; the daemon decides AUTO before anything else reads it.
+    """
 
     name: str
     connections: tuple[Connection, ...]
@@ -187,3 +198,4 @@ class CompiledPolicy:
     external_interface: str | None = None
     source: str = ""
     secrets: frozenset[str] = field(default_factory=frozenset)
+    engine: Engine = Engine.USER_SPACE
