@@ -188,7 +188,7 @@ class Engine(Enum):
 class CompiledPolicy:
     """An assigned policy, ready to execute: the SPD in order of evaluation and the PAD.
 
-    The compiler leaves ``engine`` as written; the daemon decides AUTO before anything else reads it.
+    ``engine`` is as written; the daemon decides AUTO before it puts the policy in force.
     """
 
     name: str
