@@ -23,10 +23,10 @@ from gatewright.dataplane.interface import (
     SaExpiring,
 )
 from gatewright.dataplane.interface import Event as DataPlaneEvent
-from gatewright.host.selectors import PORT_PROTOCOLS
 from gatewright.ike.machine import Address, Datagram
 from gatewright.ike.outputs import Output
 from gatewright.ipsec.selectors import IPAddress, TrafficSelector
+from gatewright.policy.flows import PORT_PROTOCOLS
 
 if TYPE_CHECKING:
     from gatewright.ike.endpoint import Endpoint

@@ -30,10 +30,10 @@ from dataclasses import dataclass
 
 from gatewright.host.names import HostNames
 from gatewright.host.quoted import ERRORS, errors_about, errors_perhaps_about, quoted_ends
-from gatewright.host.selectors import Flow, addresses, flows, home_networks, whole
 from gatewright.host.tunnelled import shown_by
 from gatewright.ipsec.selectors import IPAddress, TrafficSelector
 from gatewright.policy.compiled import Action, CompiledPolicy, SpdEntry
+from gatewright.policy.flows import Flow, addresses, flows, home_networks, whole
 
 ESP_AND_AH = "{ 50, 51 }"
 IKE_PORTS = "{ 500, 4500 }"

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gatewright.host.selectors import AnyRange, Flow
 from gatewright.ipsec.selectors import TrafficSelector
+from gatewright.policy.flows import AnyRange, Flow
 
 ERRORS = {
     4: "icmp type { 3, 4, 5, 11, 12 }",

@@ -23,9 +23,9 @@ from enum import Enum
 from ipaddress import ip_network
 
 from gatewright.host.names import HostError, HostNames
-from gatewright.host.selectors import AnyRange, Flow, addresses, flow, flows, home_networks
 from gatewright.ipsec.selectors import IPAddress, IPNetwork, TrafficSelector
 from gatewright.policy.compiled import Action, CompiledPolicy, SpdEntry
+from gatewright.policy.flows import AnyRange, Flow, addresses, flow, flows, home_networks
 
 MAIN_TABLE = 254
 TUN_METRIC = 10

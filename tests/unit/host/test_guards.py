@@ -7,9 +7,9 @@ import pytest
 
 from gatewright.host import guards
 from gatewright.host.names import HostNames
-from gatewright.host.selectors import flow
 from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.policy.compiled import Action, SpdEntry
+from gatewright.policy.flows import flow
 from tests.support.policies import entry, policy, selector
 
 NAMES = HostNames()

@@ -9,8 +9,8 @@ from ipaddress import ip_address
 import pytest
 
 from gatewright.host.quoted import errors_about, errors_perhaps_about
-from gatewright.host.selectors import Flow, flow
 from gatewright.ipsec.selectors import TrafficSelector
+from gatewright.policy.flows import Flow, flow
 from tests.support.policies import selector
 
 A, B = "192.168.10.0/24", "10.20.0.0/24"

@@ -1,4 +1,4 @@
-"""Small questions about pairs of traffic selectors that guards and steering both ask."""
+"""Small questions about pairs of traffic selectors that guards, steering and data planes ask."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from gatewright.host.selectors import addresses, flow, flows, home_networks, port_range, whole
 from gatewright.ipsec.selectors import TrafficSelector
+from gatewright.policy.flows import addresses, flow, flows, home_networks, port_range, whole
 from tests.support.policies import entry, selector
 
 A, B = "192.168.10.0/24", "10.20.0.0/24"
