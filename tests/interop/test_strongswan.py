@@ -166,7 +166,7 @@ def test_nothing_in_common_is_told_with_both_sides_wishes(site: Site, suite: Sui
     assert ping(site.world.host_a, site.world.ipv4.b.host, 1, timeout=0.5).answered == 0
 
 
-@pytest.mark.parametrize("suite", [IKEV2[0]], ids=lambda s: f"ikev{s.version}")
+@pytest.mark.parametrize("suite", [IKEV2[0], IKEV1[0]], ids=lambda s: f"ikev{s.version}")
 def test_gatewright_rekeys_by_volume_and_nothing_is_lost(site: Site, suite: Suite) -> None:
     lifetimes = {**suite.settings, "lifetimes": "{esp_kilobytes: 1024}"}
     site.configure(replace(suite, settings=lifetimes))

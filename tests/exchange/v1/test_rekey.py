@@ -15,6 +15,7 @@ from gatewright.ike.outputs import (
     IkeSaClosed,
     IkeSaEstablished,
     InstallChildSa,
+    Transmit,
 )
 from gatewright.ike.v1.keeper import Keeper
 from gatewright.ike.v1.quick_modes import MAX_PAIRS
@@ -72,6 +73,16 @@ def test_the_responder_of_a_renewal_sends_on_it_only_after_message_3() -> None:
     gateways.network.run(10)
     assert len(gateways.b.told(ActivateChildSa)) == 2
     assert gateways.connected()
+
+
+def test_a_new_pair_is_installed_before_the_peer_can_send_on_it() -> None:
+    """A responder may send with message 3, and its packet may follow the message at once."""
+    gateways = pair(tunnel(child(esp("aes-128-gcm", seconds=600))))
+    bring_up(gateways)
+    gateways.network.run_until(lambda: len(gateways.b.told(ActivateChildSa)) == 2, 700)
+    for host in gateways.hosts():
+        steps = [each for each in host.outputs if isinstance(each, InstallChildSa | Transmit)]
+        assert [type(each) for each in steps[-2:]] == [InstallChildSa, Transmit]
 
 
 def test_a_byte_limit_renews_it_too() -> None:

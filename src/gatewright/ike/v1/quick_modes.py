@@ -18,7 +18,7 @@ from gatewright.ike.v1.phase_two import usable
 from gatewright.ike.v1.states import QuickState
 from gatewright.ike.v1.tasks import delete, notify
 from gatewright.ike.v1.tasks.informational import Informational
-from gatewright.ike.v1.tasks.quick_mode import QuickMode
+from gatewright.ike.v1.tasks.quick_mode import Made, QuickMode
 from gatewright.ike.v1.terms import Terms
 from gatewright.policy.compiled import Child
 from gatewright.wire.v1.message import Message
@@ -77,7 +77,7 @@ class QuickModes:
     # --- inputs ------------------------------------------------------------------------------
 
     def begin(self, terms: Terms, now: float) -> None:
-        quick = QuickMode(self._core, self._new_id(), now)
+        quick = QuickMode(self._core, self._new_id(), now, self._install)
         self._ours.add(quick.message_id)
         self._remember(quick)
         quick.start(terms, now)
@@ -93,7 +93,7 @@ class QuickModes:
             if refusal is not None:
                 self._core.drop(refusal)
                 return False
-            quick = QuickMode(self._core, message_id, now, self._barred())
+            quick = QuickMode(self._core, message_id, now, self._install, self._barred())
         if not quick.receive(message, octets, now):
             return False
         self._remember(quick)
@@ -178,19 +178,16 @@ class QuickModes:
 
     def _settle(self, quick: QuickMode, now: float) -> None:
         """Carry out what the quick mode has come to."""
-        ours = quick.message_id in self._ours
         if quick.failure is not None:
             self._failed(quick, quick.failure, now)
-            return
-        if quick.made is None or quick.terms is None:
-            return
-        if self._core.children.get(quick.spi_in) is None and (
-            quick.state is QuickState.SENT_2 or ours
-        ):
-            self._made += 1
-            self._keeper.install(quick.made, quick.terms, quick.began, now, initiated=ours)
-        elif quick.state is QuickState.DONE:
+        elif quick.state is QuickState.DONE and quick.message_id not in self._ours:
             self._keeper.confirm(quick.spi_in, now)
+
+    def _install(self, quick: QuickMode, made: Made, now: float) -> None:
+        assert quick.terms is not None
+        self._made += 1
+        ours = quick.message_id in self._ours
+        self._keeper.install(made, quick.terms, quick.began, now, initiated=ours)
 
     def _failed(self, quick: QuickMode, error: ExchangeError, now: float) -> None:
         ours = quick.message_id in self._ours

@@ -71,18 +71,30 @@ class Made:
     nonce: bytes
 
 
+Install = Callable[["QuickMode", Made, float], None]
+"""Puts the pair of a quick mode into use; with the time."""
+
+
 class QuickMode:
     """One quick mode, in either role.
 
     ``made`` is set with message 2 (of which the responder has still to see the confirmation),
     ``failure`` when it has failed.  ``barred`` is why a responder may not accept it, if so.
+    ``install`` is called when ``made`` is set, before the message is sent with which the peer can
+    use the pair: the peer's first packet may follow its arrival at once.
     """
 
     def __init__(
-        self, core: Core, message_id: int, now: float, barred: ExchangeError | None = None
+        self,
+        core: Core,
+        message_id: int,
+        now: float,
+        install: Install,
+        barred: ExchangeError | None = None,
     ) -> None:
         self._core = core
         self._barred = barred
+        self._install = install
         self.message_id = message_id
         self.began = now
         self.state = QuickState.IDLE
@@ -189,7 +201,7 @@ class QuickMode:
         self._nonce_i = _one(chain, NoncePayload).data
         self._nonce_r = core.context.random(NONCE_LENGTH)
         key = self._own_key(choice.method.group)
-        self._make(choice, choice.lifetime, self._shared(public))
+        self._make(choice, choice.lifetime, self._shared(public), now)
         covered: list[Payload] = [
             selection.answer(self.spi_in),
             NoncePayload(self._nonce_r),
@@ -203,13 +215,13 @@ class QuickMode:
         answer = self._ask((HashPayload(own), *covered), now)
         self._answered = Answered(octets, answer)
 
-    def _take_2(self, chain: Chain, octets: bytes, _: float) -> None:
+    def _take_2(self, chain: Chain, octets: bytes, now: float) -> None:
         assert self.terms is not None
         choice = phase_two.accept(_one(chain, SaPayload), self.terms.child, self._core.path.mode)
         self._nonce_r = _one(chain, NoncePayload).data
         self._check_selectors(chain)
         shared = self._shared(self._public_of(chain, choice))
-        self._make(choice, choice.lifetime.agreed(_responder_lifetime(chain)), shared)
+        self._make(choice, choice.lifetime.agreed(_responder_lifetime(chain)), shared, now)
         secured = self._core.secured
         own = quick_hash_3(secured.prf, secured.keys, self.message_id, self._nonce_i, self._nonce_r)
         self._advance(QuickEvent.CONFIRMED)
@@ -271,8 +283,10 @@ class QuickMode:
         finally:
             self._exchange = None
 
-    def _make(self, choice: PhaseTwoChoice, lifetime: Lifetime, shared: Secret | None) -> None:
-        """The pair of SAs, with its keys."""
+    def _make(
+        self, choice: PhaseTwoChoice, lifetime: Lifetime, shared: Secret | None, now: float
+    ) -> None:
+        """The pair of SAs, with its keys, ready to receive."""
         assert self.terms is not None
         core = self._core
         limit = lifetime.kilobytes * _KILOBYTE
@@ -295,6 +309,7 @@ class QuickMode:
             outbound_standby=True,
         )
         self.made = Made(sa, lifetime, min(self._nonce_i, self._nonce_r))
+        self._install(self, self.made, now)
 
     def _keys(self, spi: int, choice: PhaseTwoChoice, shared: Secret | None) -> SaKeys:
         secured = self._core.secured

@@ -6,13 +6,13 @@ import pytest
 
 from gatewright.crypto.keymat_v1 import quick_hash_1
 from gatewright.iana.ikev1 import HeaderFlag
-from gatewright.ike.outputs import Fault
+from gatewright.ike.outputs import Fault, InstallChildSa, Transmit
 from gatewright.ike.v1 import terms
 from gatewright.ike.v1.core import Core
-from gatewright.ike.v1.errors import LimitReached, Unfit
+from gatewright.ike.v1.errors import ExchangeError, LimitReached, Unfit
 from gatewright.ike.v1.protection import CbcChain
 from gatewright.ike.v1.states import QuickState
-from gatewright.ike.v1.tasks.quick_mode import QuickMode
+from gatewright.ike.v1.tasks.quick_mode import Made, QuickMode
 from gatewright.policy.compiled import Child
 from gatewright.wire.v1.message import Message, emit_chain, emit_message, parse_chain
 from gatewright.wire.v1.payload import Payload
@@ -28,7 +28,15 @@ class Side:
     def __init__(self, own: Child, *, is_initiator: bool) -> None:
         connection = tunnel(own) if is_initiator else mirrored(tunnel(own))
         self.core: Core = core(connection, is_initiator=is_initiator, seed=is_initiator)
-        self.quick = QuickMode(self.core, MESSAGE_ID, NOW)
+        self.quick = self.begin()
+
+    def begin(self, barred: ExchangeError | None = None) -> QuickMode:
+        return QuickMode(self.core, MESSAGE_ID, NOW, self._install, barred)
+
+    def _install(self, quick: QuickMode, made: Made, now: float) -> None:
+        assert quick.made is made
+        assert now == NOW
+        self.core.emit(InstallChildSa(made.sa, None))
 
     def take(self, payload: bytes, now: float = NOW) -> list[bytes]:
         self.new = self.quick.receive(Message.parse(payload), payload, now)
@@ -177,6 +185,14 @@ def test_a_group_without_key_exchange_data_contradicts_itself() -> None:
     assert "contradict" in b.quick.failure.explanation
 
 
+def test_each_side_can_receive_before_the_message_goes_with_which_the_other_can_send() -> None:
+    a, b, first = begin()
+    (second,) = b.take(first)
+    assert [type(output) for output in b.outputs] == [InstallChildSa, Transmit]
+    a.take(second)
+    assert [type(output) for output in a.outputs] == [InstallChildSa, Transmit]
+
+
 def test_an_answer_with_other_selectors_is_not_taken() -> None:
     a, b, first = begin(child(ESP_V1, local=[selector("192.168.10.0/25")]), child(ESP_V1))
     (second,) = b.take(first)
@@ -188,7 +204,7 @@ def test_an_answer_with_other_selectors_is_not_taken() -> None:
 
 def test_a_responder_may_be_barred() -> None:
     _, b, first = begin()
-    b.quick = QuickMode(b.core, MESSAGE_ID, NOW, LimitReached("enough"))
+    b.quick = b.begin(barred=LimitReached("enough"))
     assert b.take(first) == []
     assert b.new
     assert isinstance(b.quick.failure, LimitReached)
