@@ -9,14 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use crossbeam_queue::SegQueue;
-use gatewright_io::{Encapsulation, EventFd, Socket};
+use gatewright_io::{Encapsulation, Socket};
 use gatewright_spd::{Entry, SnapshotMap, Spd};
 
 use crate::association::{Association, Outbound, SaParameters, Transport};
-use crate::counters::Counters;
 use crate::error::EngineError;
 use crate::event::{Event, Events};
+use crate::link::{Command, CounterSums, Links};
 use crate::path::Paths;
 use crate::settings::Settings;
 
@@ -99,23 +98,6 @@ impl Tables {
     }
 }
 
-/// What a worker is told beside the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// Give up what waits for this policy.
-    AcquireFailed(u32),
-    /// End.
-    Stop,
-}
-
-/// One worker's side door.
-#[derive(Debug)]
-pub(crate) struct WorkerLink {
-    pub(crate) wake: EventFd,
-    pub(crate) commands: SegQueue<Command>,
-    pub(crate) counters: Counters,
-}
-
 /// What the control plane and the workers share.
 pub struct Shared {
     pub(crate) settings: Settings,
@@ -124,7 +106,7 @@ pub struct Shared {
     epoch: AtomicU64,
     pub(crate) events: Events,
     pub(crate) paths: Paths,
-    pub(crate) worker: WorkerLink,
+    pub(crate) links: Links,
     started: Instant,
     /// Held over each change.  The tables that were replaced wait here until no worker reads them,
     /// so that it is never a worker that frees them (and wipes the keys).
@@ -163,15 +145,11 @@ impl Shared {
         };
         Ok(Self {
             events: Events::new(settings.ike_queue, settings.event_queue).map_err(descriptor)?,
+            links: Links::new(settings.workers).map_err(descriptor)?,
             settings,
             tables: ArcSwap::from_pointee(Tables::default()),
             epoch: AtomicU64::new(0),
             paths: Paths::default(),
-            worker: WorkerLink {
-                wake: EventFd::new().map_err(descriptor)?,
-                commands: SegQueue::new(),
-                counters: Counters::default(),
-            },
             started: Instant::now(),
             retired: Mutex::default(),
         })
@@ -210,7 +188,7 @@ impl Shared {
         let result = change(&mut tables)?;
         tables.generation += 1;
         retired.push(self.tables.swap(Arc::new(tables)));
-        self.worker.wake.signal();
+        self.links.wake_all();
         retired.retain(|tables| Arc::strong_count(tables) > 1);
         Ok(result)
     }
@@ -222,7 +200,7 @@ impl Shared {
         retired.len()
     }
 
-    /// Waits until the worker has taken the newest tables up, so that what they no longer hold is
+    /// Waits until the workers have taken the newest tables up, so that what they no longer hold is
     /// closed; at most `patience`.
     pub(crate) fn settle(&self, patience: Duration) {
         const STEP: Duration = Duration::from_millis(1);
@@ -271,7 +249,7 @@ impl Shared {
             .paths
             .between(transport.local, transport.remote.ip(), system_mtu);
         let pair = Arc::new(Association::new(parameters, path)?);
-        // Before the change, so that the packets which the worker finds afterwards ask anew only
+        // Before the change, so that the packets which a worker finds afterwards ask anew only
         // when this pair does not serve them.
         self.events.acquire_answered(pair.policy_id);
         self.change(|tables| {
@@ -329,12 +307,7 @@ impl Shared {
     /// Gives up what waits for a policy.
     pub fn acquire_failed(&self, policy_id: u32) {
         self.events.acquire_answered(policy_id);
-        self.command(Command::AcquireFailed(policy_id));
-    }
-
-    pub(crate) fn command(&self, command: Command) {
-        self.worker.commands.push(command);
-        self.worker.wake.signal();
+        self.links.command_all(Command::AcquireFailed(policy_id));
     }
 
     /// The counters of every pair.
@@ -363,9 +336,9 @@ impl Shared {
             .collect()
     }
 
-    /// The worker's counters.
-    pub fn counters(&self) -> &Counters {
-        &self.worker.counters
+    /// The counters of all workers, added up.
+    pub fn counters(&self) -> CounterSums<'_> {
+        CounterSums(&self.links)
     }
 }
 

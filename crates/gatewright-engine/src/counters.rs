@@ -140,7 +140,7 @@ counters! {
 
 /// The counters of one worker.
 #[derive(Debug)]
-pub struct Counters {
+pub(crate) struct Counters {
     drops: [AtomicU64; DropReason::ALL.len()],
     counts: [AtomicU64; Count::ALL.len()],
 }
@@ -156,33 +156,27 @@ impl Default for Counters {
 
 impl Counters {
     /// One packet less.
-    pub fn drop_one(&self, reason: DropReason) {
+    pub(crate) fn drop_one(&self, reason: DropReason) {
         self.drop_many(reason, 1);
     }
 
     /// `packets` packets less.
-    pub fn drop_many(&self, reason: DropReason, packets: u64) {
+    pub(crate) fn drop_many(&self, reason: DropReason, packets: u64) {
         self.drops[reason as usize].fetch_add(packets, Ordering::Relaxed);
     }
 
     /// Adds to a counter.
-    pub fn add(&self, count: Count, amount: u64) {
+    pub(crate) fn add(&self, count: Count, amount: u64) {
         self.counts[count as usize].fetch_add(amount, Ordering::Relaxed);
     }
 
     /// What a counter stands at.
-    pub fn get(&self, count: Count) -> u64 {
+    pub(crate) fn get(&self, count: Count) -> u64 {
         self.counts[count as usize].load(Ordering::Relaxed)
     }
 
     /// How many packets were dropped for this reason.
-    pub fn dropped(&self, reason: DropReason) -> u64 {
+    pub(crate) fn dropped(&self, reason: DropReason) -> u64 {
         self.drops[reason as usize].load(Ordering::Relaxed)
-    }
-
-    /// Every counter by name, the zero ones included.
-    pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        let counts = Count::ALL.iter().map(|c| (c.name(), self.get(*c)));
-        counts.chain(DropReason::ALL.iter().map(|r| (r.name(), self.dropped(*r))))
     }
 }

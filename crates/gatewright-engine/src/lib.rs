@@ -3,7 +3,7 @@
 //! A packet's way out is told in numbered steps at the top of `outbound`, its way in at the top of
 //! `inbound`.  Around them:
 //!
-//! * [`Engine`] (`runtime`): devices, the packet thread, and the calls of the control plane;
+//! * [`Engine`] (`runtime`): devices, the packet threads, and the calls of the control plane;
 //! * [`Shared`] (`control`): the databases as snapshots.  A control call swaps a new snapshot in, a
 //!   worker takes it up between two batches; no lock is taken per packet that a control call could
 //!   hold for long;
@@ -22,6 +22,7 @@ mod counters;
 mod error;
 mod event;
 mod inbound;
+mod link;
 mod outbound;
 mod path;
 mod rate;
@@ -33,9 +34,10 @@ mod worker;
 
 pub use association::{Association, SaParameters, Transport};
 pub use control::{SaCounters, Shared, SocketSlot};
-pub use counters::{Count, Counters, DropReason};
+pub use counters::{Count, DropReason};
 pub use error::EngineError;
 pub use event::{Event, Expiry};
+pub use link::CounterSums;
 pub use runtime::Engine;
 pub use settings::Settings;
 pub use worker::Worker;

@@ -13,10 +13,11 @@ use gatewright_io::{
 };
 
 use crate::association::SaParameters;
-use crate::control::{Command, Shared, SocketSlot};
+use crate::control::{Shared, SocketSlot};
 use crate::counters::Count;
 use crate::error::EngineError;
 use crate::event::Event;
+use crate::link::Command;
 use crate::settings::Settings;
 use crate::worker::{Worker, FIRST_SOCKET_TOKEN, TUN_TOKEN, WAKE_TOKEN};
 
@@ -25,7 +26,7 @@ const NON_ESP_MARKER: [u8; 4] = [0; 4];
 /// A NAT keepalive (RFC 3948 section 2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
 
-/// How long to wait for the packet thread to let go of closed sockets.
+/// How long to wait for the packet threads to let go of closed sockets.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The user-space data plane.
@@ -42,13 +43,18 @@ struct Defect {
     told: bool,
 }
 
-/// The devices and the thread, from `open` to `close`.
+/// The devices and the threads, from `open` to `close`.
 struct Running {
-    poller: Arc<Poller>,
-    thread: JoinHandle<()>,
+    crew: Vec<Member>,
     tun: TunKeeper,
     tun_offload: String,
     next_token: u64,
+}
+
+/// A packet thread and what it waits on.
+struct Member {
+    poller: Arc<Poller>,
+    thread: JoinHandle<()>,
 }
 
 impl Engine {
@@ -77,7 +83,7 @@ impl Engine {
         let (sockets, next_token) = self.open_sockets(addresses, first_token)?;
         match &mut *running {
             Some(running) => {
-                self.poll_sockets(&running.poller, &sockets, first_token)?;
+                self.poll_sockets(&running.crew[0].poller, &sockets, first_token)?;
                 running.next_token = next_token;
                 self.shared.use_sockets(sockets)?;
                 // What is gone is closed when this returns, so that it can be opened again.
@@ -126,22 +132,28 @@ impl Engine {
             interface: settings.interface.clone(),
             error,
         })?;
-        let poller = Arc::new(Poller::new().map_err(|error| system("make a poller", error))?);
-        if let Some(descriptor) = tun.descriptor() {
-            watch(&poller, descriptor, TUN_TOKEN)?;
-        }
-        watch(&poller, self.shared.worker.wake.descriptor(), WAKE_TOKEN)?;
+        let poller = self.poller(0, &tun)?;
         self.poll_sockets(&poller, &sockets, FIRST_SOCKET_TOKEN)?;
         self.shared.use_sockets(sockets)?;
         let keeper = tun.keeper();
         let tun_offload = tun.offload().describe();
         Ok(Running {
-            thread: self.spawn(Box::new(tun), Arc::clone(&poller))?,
-            poller,
+            crew: vec![self.spawn(0, Box::new(tun), poller)?],
             tun: keeper,
             tun_offload,
             next_token,
         })
+    }
+
+    /// What a worker waits on, besides sockets.
+    fn poller(&self, worker: usize, tun: &dyn Tun) -> Result<Poller, EngineError> {
+        let poller = Poller::new().map_err(|error| system("make a poller", error))?;
+        if let Some(descriptor) = tun.descriptor() {
+            watch(&poller, descriptor, TUN_TOKEN)?;
+        }
+        let wake = self.shared.links.of(worker).wake.descriptor();
+        watch(&poller, wake, WAKE_TOKEN)?;
+        Ok(poller)
     }
 
     /// Has the poller watch the sockets that are new: those from `first_token` on.
@@ -159,25 +171,36 @@ impl Engine {
         Ok(())
     }
 
-    fn spawn(&self, tun: Box<dyn Tun>, poller: Arc<Poller>) -> Result<JoinHandle<()>, EngineError> {
+    fn spawn(
+        &self,
+        number: usize,
+        tun: Box<dyn Tun>,
+        poller: Poller,
+    ) -> Result<Member, EngineError> {
+        let poller = Arc::new(poller);
+        let waited_on = Arc::clone(&poller);
         let shared = Arc::clone(&self.shared);
         let defect = Arc::clone(&self.defect);
         let run = move || {
-            let mut worker = Worker::new(Arc::clone(&shared), tun);
-            let message = match catch_unwind(AssertUnwindSafe(|| worker.run(&poller))) {
+            let mut worker = Worker::new(Arc::clone(&shared), number, tun);
+            let message = match catch_unwind(AssertUnwindSafe(|| worker.run(&waited_on))) {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error.to_string(),
                 Err(panic) => panic_message(&*panic),
             };
             // The TUN device stays, and nobody reads it: traffic is blocked.
-            shared.worker.counters.add(Count::WorkersStopped, 1);
-            lock(&defect).message = Some(message);
+            let counters = &shared.links.of(number).counters;
+            counters.add(Count::WorkersStopped, 1);
+            lock(&defect).message.get_or_insert(message);
+            // Without one of them some flows would be stuck and others not: nobody could tell.
+            shared.links.command_all(Command::Stop);
             shared.events.wake_control();
         };
         thread::Builder::new()
-            .name("gatewright-pkt".to_owned())
+            .name(format!("gatewright-pkt{number}"))
             .spawn(run)
-            .map_err(|error| system("start the packet thread", error))
+            .map(|thread| Member { poller, thread })
+            .map_err(|error| system("start a packet thread", error))
     }
 
     /// Stops.  `remove` takes the TUN device away too; without, it stays and blocks.
@@ -185,8 +208,11 @@ impl Engine {
         let Some(running) = lock(&self.running).take() else {
             return Ok(());
         };
-        self.shared.command(Command::Stop);
-        let joined = running.thread.join();
+        self.shared.links.command_all(Command::Stop);
+        let mut joined = Ok(());
+        for member in running.crew {
+            joined = joined.and(member.thread.join());
+        }
         self.shared.use_sockets(Vec::new())?;
         if remove {
             running
@@ -266,7 +292,7 @@ impl Engine {
         match &*lock(&self.running) {
             Some(running) => {
                 add("tun_offload", running.tun_offload.clone());
-                add("workers", "1".to_owned());
+                add("workers", running.crew.len().to_string());
             }
             None => add("workers", "0".to_owned()),
         }
@@ -305,7 +331,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // The device stays and blocks; only the thread must not outlive its owner.
+        // The device stays and blocks; only the threads must not outlive their owner.
         let _ = self.close(false);
     }
 }

@@ -16,6 +16,8 @@ pub struct Settings {
     pub port: u16,
     /// Octets of each socket's buffers.
     pub socket_buffer: u32,
+    /// Packet threads, at least one.
+    pub workers: usize,
     /// Whether to use segmentation and receive offload where the system has it.
     pub offload: bool,
     /// Packets that may wait for one policy's negotiation.
@@ -37,6 +39,7 @@ impl Default for Settings {
             mark: 0x4757,
             port: 4500,
             socket_buffer: 16 << 20,
+            workers: 1,
             offload: true,
             waiting_packets: 64,
             waiting_octets: 4 << 20,

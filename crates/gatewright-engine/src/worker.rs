@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use gatewright_io::{fill_random, PathReport, Poller, Ready, Tun};
 
-use crate::control::{Command, Shared, SocketSlot, Tables};
+use crate::control::{Shared, SocketSlot, Tables};
 use crate::inbound::{Effect, InboundPath};
+use crate::link::{Command, WorkerLink};
 use crate::outbound::{Context, OutboundPath};
 
 /// What the poller knows the TUN device by.
@@ -18,6 +19,8 @@ pub(crate) const FIRST_SOCKET_TOKEN: u64 = 2;
 
 /// Everything that one packet thread owns.
 pub struct Worker {
+    /// Among all workers, from 0.
+    number: usize,
     shared: Arc<Shared>,
     tun: Box<dyn Tun>,
     tables: Arc<Tables>,
@@ -35,13 +38,16 @@ pub(crate) enum Next {
 }
 
 impl Worker {
-    /// A worker between a TUN queue and the sockets of the tables.
-    pub fn new(shared: Arc<Shared>, tun: Box<dyn Tun>) -> Self {
+    /// A worker between a TUN queue and the sockets of the tables.  Panics when the engine has no
+    /// worker of this number.
+    pub fn new(shared: Arc<Shared>, number: usize, tun: Box<dyn Tun>) -> Self {
         let mut seed = [0; 8];
         // Without random octets the cache still works; it only could be filled on purpose.
         let _ = fill_random(&mut seed);
         let tables = shared.tables();
+        assert!(number < shared.links.count(), "no such worker");
         Self {
+            number,
             outbound: OutboundPath::new(&shared, u64::from_ne_bytes(seed)),
             inbound: InboundPath::new(tun.offload()),
             epoch: shared.epoch(),
@@ -83,7 +89,7 @@ impl Worker {
 
     fn handle(&mut self, ready: &[Ready]) -> io::Result<Next> {
         if ready.iter().any(|ready| ready.token == WAKE_TOKEN) {
-            self.shared.worker.wake.clear();
+            self.link().wake.clear();
         }
         if self.take_changes() == Next::Stop {
             return Ok(Next::Stop);
@@ -124,7 +130,7 @@ impl Worker {
                 worker.outbound.tables_changed(context, &mut *worker.tun);
             });
         }
-        while let Some(command) = self.shared.worker.commands.pop() {
+        while let Some(command) = self.link().commands.pop() {
             match command {
                 Command::Stop => return Next::Stop,
                 Command::AcquireFailed(policy_id) => self.with_context(|worker, context| {
@@ -150,6 +156,10 @@ impl Worker {
         }
     }
 
+    fn link(&self) -> &WorkerLink {
+        self.shared.links.of(self.number)
+    }
+
     fn learn_paths(&mut self, slot: &SocketSlot) {
         self.reports.clear();
         slot.socket.take_path_reports(&mut self.reports);
@@ -164,7 +174,7 @@ impl Worker {
         let context = Context {
             shared: &shared,
             tables: &tables,
-            counters: &shared.worker.counters,
+            counters: &shared.links.of(self.number).counters,
             now: shared.now(),
         };
         stage(self, &context)

@@ -1,4 +1,4 @@
-//! What happens when the packet thread meets a defect.
+//! What happens when a packet thread meets a defect.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{self, IoSlice};
@@ -29,15 +29,38 @@ impl Tun for Defective {
     }
 }
 
+fn defective() -> (Defective, Poller) {
+    let tun = Defective(EventFd::new().unwrap());
+    let poller = Poller::new().unwrap();
+    poller.add(tun.0.descriptor(), TUN_TOKEN).unwrap();
+    (tun, poller)
+}
+
+fn engine(workers: usize) -> Engine {
+    let settings = Settings {
+        workers,
+        ..Settings::default()
+    };
+    Engine::new(settings).unwrap()
+}
+
+/// Starts a worker whose device never has a frame.
+fn idle(engine: &Engine, number: usize) -> Member {
+    let tun = Defective(EventFd::new().unwrap());
+    let poller = engine.poller(number, &tun).unwrap();
+    engine.spawn(number, Box::new(tun), poller).unwrap()
+}
+
 #[test]
 fn a_defect_stops_the_engine_and_is_told() {
-    let engine = Engine::new(Settings::default()).unwrap();
-    let tun = Defective(EventFd::new().unwrap());
+    let engine = engine(3);
+    let mut crew = vec![idle(&engine, 0), idle(&engine, 2)];
+    let (tun, poller) = defective();
     tun.0.signal();
-    let poller = Arc::new(Poller::new().unwrap());
-    poller.add(tun.0.descriptor(), TUN_TOKEN).unwrap();
-    let thread = engine.spawn(Box::new(tun), Arc::clone(&poller)).unwrap();
-    thread.join().unwrap();
+    crew.push(engine.spawn(1, Box::new(tun), poller).unwrap());
+    for member in crew {
+        member.thread.join().unwrap();
+    }
 
     let watch = Poller::new().unwrap();
     watch.add(engine.event_descriptor(), 0).unwrap();
@@ -53,14 +76,12 @@ fn a_defect_stops_the_engine_and_is_told() {
 }
 
 #[test]
-fn the_thread_ends_when_it_is_told_to() {
-    let engine = Engine::new(Settings::default()).unwrap();
-    let poller = Arc::new(Poller::new().unwrap());
-    let wake = engine.shared().worker.wake.descriptor();
-    poller.add(wake, WAKE_TOKEN).unwrap();
-    let tun = Defective(EventFd::new().unwrap());
-    let thread = engine.spawn(Box::new(tun), poller).unwrap();
-    engine.shared().command(Command::Stop);
-    thread.join().unwrap();
+fn the_threads_end_when_they_are_told_to() {
+    let engine = engine(2);
+    let crew = [idle(&engine, 0), idle(&engine, 1)];
+    engine.shared().links.command_all(Command::Stop);
+    for member in crew {
+        member.thread.join().unwrap();
+    }
     assert_eq!(engine.take_events().unwrap(), []);
 }

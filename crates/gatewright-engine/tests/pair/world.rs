@@ -120,7 +120,7 @@ impl Gateway {
         ];
         shared.use_sockets(slots).unwrap();
         Self {
-            worker: Worker::new(Arc::clone(&shared), Box::new(tun)),
+            worker: Worker::new(Arc::clone(&shared), 0, Box::new(tun)),
             shared,
             host,
             address,
