@@ -50,6 +50,8 @@ pub struct Splitter<'a> {
     headers_len: usize,
     segment: usize,
     count: usize,
+    /// The sum over the pseudo-header of every segment but for its length.
+    pseudo: Checksum,
 }
 
 impl<'a> Splitter<'a> {
@@ -96,6 +98,7 @@ impl<'a> Splitter<'a> {
             headers_len,
             segment,
             count: payload.div_ceil(segment).max(1),
+            pseudo: pseudo_header_without_length(header, &packet, transport),
         })
     }
 
@@ -118,6 +121,7 @@ impl<'a> Splitter<'a> {
             headers_len: 0,
             segment: len,
             count: 1,
+            pseudo: Checksum::new(),
         })
     }
 
@@ -226,14 +230,33 @@ impl<'a> Splitter<'a> {
         put_u16(out, at + transport.checksum_offset(), 0);
         let Some(upper) = out.get(at..) else { return };
         let len = u32::try_from(upper.len()).unwrap_or(0);
-        let sum = pseudo_header(&self.packet, transport, len)
-            .with(upper)
-            .finish();
+        let sum = self.pseudo.add_u32(len).with(upper).finish();
         put_u16(
             out,
             at + transport.checksum_offset(),
             not_zero(transport, sum),
         );
+    }
+}
+
+/// What the checksum field of the frame holds, less the length of the whole.
+///
+/// It is taken from the field, since the addresses do not tell it: behind a routing header the
+/// destination that counts is the last one of the route (RFC 8200 section 8.1).
+fn pseudo_header_without_length(
+    header: &VirtioNetHeader,
+    packet: &IpPacket<'_>,
+    transport: Transport,
+) -> Checksum {
+    let upper = packet.upper_layer();
+    let place = (upper.offset, transport.checksum_offset());
+    let said = (header.checksum_start.into(), header.checksum_offset.into());
+    let field = upper.bytes.get(place.1..).and_then(<[u8]>::first_chunk);
+    match (field, u16::try_from(upper.bytes.len())) {
+        (Some(field), Ok(len)) if header.needs_checksum && place == said => Checksum::new()
+            .add_u16(u16::from_be_bytes(*field))
+            .add_u16(!len),
+        _ => pseudo_header(packet, transport, 0),
     }
 }
 
