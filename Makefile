@@ -14,7 +14,7 @@ help:
 	@echo '             (options of `gatewright demo`: make demo DEMO="--profile windows-2003")'
 	@echo 'make test    all tests; make test T=tests/unit for a part (no Rust then)'
 	@echo 'make check   formatting, lints, types, import rules, file limits'
-	@echo 'make bench   throughput, latency and memory beside the rivals, as ratios'
+	@echo 'make bench   throughput and more beside the rivals, as ratios; make bench BENCH="--quick"'
 	@echo 'make fuzz    hostile input for parsers and machines; make fuzz FUZZ="--seconds 600"'
 	@echo 'make setup   Debian packages, virtual environment, packet engine (the others call it)'
 	@echo 'make fmt     format Python and Rust'

@@ -1,1 +1,1 @@
-"""Measures Gatewright beside the rivals and beside plain forwarding, in one interleaved run."""
+"""Measures Gatewright beside its rivals and beside plain forwarding, in one interleaved run."""

@@ -1,90 +1,61 @@
-"""``make bench``: measure all paths in turn, several times, and print the table."""
+"""``make bench``: measure every row in turn, and print the tables."""
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 
 from rich.console import Console
 
+from bench import tool
 from bench.machine import describe
-from bench.measure import memory, round_trip, tcp_stream
-from bench.paths import (
-    Builder,
-    forwarding,
-    forwarding_packet_by_packet,
-    gatewright,
-    strongswan,
-)
-from bench.report import Row, as_json, print_table
+from bench.noise import Judge, Pauses
+from bench.options import Options, parse
+from bench.report import as_json, print_claims, print_closing, print_tables
+from bench.result import Result
+from bench.rows import streams
+from bench.setting import Setting
 from gatewright.lab.errors import LabError
-from gatewright.lab.strongswan import StrongSwan
 
-PLAIN_WIDTH = 150  # of the table in a file or a pipe
-BASELINE, RIVAL = "forwarding", "strongSwan libipsec"
-PATHS: dict[str, Builder] = {
-    BASELINE: forwarding,
-    "forwarding, no offload": forwarding_packet_by_packet,
-    RIVAL: strongswan,
-    "Gatewright, UDP, AES-128-GCM": gatewright("aes-128-gcm", udp=True),
-    "Gatewright, UDP, AES-256-GCM": gatewright("aes-256-gcm", udp=True),
-    "Gatewright, UDP, ChaCha20": gatewright("chacha20-poly1305", udp=True),
-    "Gatewright, protocol 50, AES-128-GCM": gatewright("aes-128-gcm", udp=False),
-}
+WIDTH = 100  # in a file or a pipe
+ROWS = (*streams.PARTS,)
 
 
-def main() -> int:
-    arguments = _parser().parse_args()
-    console = Console(stderr=arguments.json)
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(ROWS, arguments)
+    console = Console()
     if not console.is_terminal:
-        console.width = PLAIN_WIDTH
-    builders = {
-        name: build
-        for name, build in PATHS.items()
-        if not arguments.only or any(part in name for part in arguments.only)
-    }
-    if RIVAL in builders and (missing := StrongSwan.missing()) is not None:
-        console.print(f"Without {RIVAL}: {missing}.")
-        del builders[RIVAL]
-    try:
-        rows = _measure(builders, arguments, console)
-    except LabError as error:
-        console.print(f"The measurement stopped: {error}", style="red")
-        return 1
-    if arguments.json:
-        sys.stdout.write(as_json(rows, describe()) + "\n")
-    print_table(console, rows, BASELINE, RIVAL, describe())
+        console.width = WIDTH
+    with ExitStack() as stack:
+        pauses = stack.enter_context(Pauses())
+        judge = Judge(pauses)
+        status = stack.enter_context(console.status("building the sender and receiver"))
+        setting = Setting(stack, judge, options.amount, status.update)
+        try:
+            tool.build()
+            result = _measure(setting, options)
+        except LabError as error:
+            console.print(f"The measurement stopped: {error}", style="red", markup=False)
+            return 1
+    print_tables(console, result.tables)
+    print_claims(console, result.claims)
+    print_closing(console, result.claims, setting.absent, judge.sentence(), describe())
+    if options.json is not None:
+        text = as_json(result.claims, result.samples, judge.as_json(), describe())
+        options.json.write_text(text + "\n")
     return 0
 
 
-def _measure(
-    builders: dict[str, Builder], arguments: argparse.Namespace, console: Console
-) -> list[Row]:
-    with ExitStack() as stack, console.status("building the worlds") as status:
-        paths = [build(stack, name) for name, build in builders.items()]
-        rows = [Row(path.name, first_reply=path.first_reply) for path in paths]
-        for repetition in range(1, arguments.repeat + 1):
-            for path, row in zip(paths, rows, strict=True):
-                status.update(f"repetition {repetition} of {arguments.repeat}: {path.name}")
-                trip = round_trip(path, arguments.pings)
-                row.round_trips.append(trip.median)
-                row.tails.append(trip.percentile_99)
-                stream = tcp_stream(path, arguments.seconds)
-                row.rates.append(stream.megabits_per_second)
-                row.cpu.append(stream.cpu_seconds_per_gigabyte)
-                row.memory = max(row.memory, memory(path))
-    return rows
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--repeat", type=int, default=3, help="interleaved repetitions")
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of one TCP stream")
-    parser.add_argument("--pings", type=int, default=300, help="round trips in a repetition")
-    parser.add_argument("--only", nargs="*", help="paths whose name has one of these in it")
-    parser.add_argument("--json", action="store_true", help="samples as JSON on standard output")
-    return parser
+def _measure(setting: Setting, options: Options) -> Result:
+    total = Result(samples={"amount": asdict(setting.amount)})
+    parts = [name for name in options.rows if name in streams.PARTS]
+    for result in (streams.run(setting, parts),) if parts else ():
+        total.claims += result.claims
+        total.tables += result.tables
+        total.samples |= result.samples
+    return total
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
-"""What the figures were measured on."""
+"""What the figures were measured on, and what the kernel accounts to whom."""
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def describe() -> str:
@@ -15,17 +19,66 @@ def describe() -> str:
     )
 
 
-def cpu_seconds() -> float:
-    """Processor time that the whole machine has spent working since it started."""
+@dataclass(frozen=True, slots=True)
+class MachineTimes:
+    """Seconds of all cores since the machine started.
+
+    ``busy``: working, interrupts included; ``steal``: wanted by us, given to others by the host.
+    """
+
+    busy: float
+    steal: float
+
+
+def machine_times(stat: str | None = None) -> MachineTimes:
+    """``stat``: the content of /proc/stat, read by default (proc_stat(5))."""
+    text = Path("/proc/stat").read_text() if stat is None else stat
     user, nice, system, _idle, _wait, irq, softirq, steal = (
-        int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+        int(field) / TICKS for field in text.split("\n", 1)[0].split()[1:9]
     )
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    return MachineTimes(user + nice + system + irq + softirq, steal)
+
+
+def process_seconds(pids: Iterable[int]) -> float:
+    """Processor time of these processes in user mode and in the kernel, their threads included."""
+    return sum(times.seconds for pid in pids if (times := ProcessTimes.of(pid)) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessTimes:
+    """What /proc/PID/stat says (proc_pid_stat(5)).  ``seconds``: user and system time."""
+
+    parent: int
+    seconds: float
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessTimes | None:
+        """None when there is no such process any more."""
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        # The name stands in parentheses and may contain any character.
+        fields = text.rpartition(")")[2].split()
+        return cls(int(fields[1]), (int(fields[11]) + int(fields[12])) / TICKS)
+
+
+def all_processes() -> dict[int, ProcessTimes]:
+    """Every process that can be seen, by number."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (times := ProcessTimes.of(int(entry.name))) is not None:
+            found[int(entry.name)] = times
+    return found
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of a process (VmRSS)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+    """Memory of a process (VmRSS); 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    for line in lines:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     return 0

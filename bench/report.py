@@ -1,80 +1,94 @@
-"""The table: medians, and ratios to what was measured in the same run."""
+"""The result for people, in 100 columns, and for programs."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from statistics import median
+from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Table as RichTable
 
-HEADINGS = (
-    "path", "Mbit/s (median)", "range",
-    "CPU s/GB", "round trip µs", "99 % µs", "memory MiB", "first reply ms",
-)  # fmt: skip
+from bench.claims import Claim, Mark
+from bench.result import Json, Table
 
-
-@dataclass
-class Row:
-    """The samples of one path, in the units of `measure`."""
-
-    name: str
-    rates: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    round_trips: list[float] = field(default_factory=list)
-    tails: list[float] = field(default_factory=list)
-    memory: int = 0
-    first_reply: float | None = None
-
-    @property
-    def rate(self) -> float:
-        return median(self.rates) if self.rates else 0.0
+STYLES = {
+    Mark.AIM: "bold green", Mark.PASS: "green", Mark.BELOW: "bold red",
+    Mark.STATED: "", Mark.MISSING: "dim",
+}  # fmt: skip
+SIDES = (0, 1)
 
 
-def print_table(console: Console, rows: list[Row], baseline: str, rival: str, machine: str) -> None:
-    """Show the rows; rates also as ratios to the rows of these two names."""
-    by_name = {row.name: row for row in rows}
-    table = Table(title="One TCP stream from hostA to hostB", caption=machine)
-    for heading in (*HEADINGS[:3], f"of {baseline}", f"of {rival}", *HEADINGS[3:]):
-        table.add_column(heading, justify="left" if heading == "path" else "right")
-    for row in rows:
-        table.add_row(
-            row.name,
-            f"{row.rate:,.0f}",
-            f"{min(row.rates):,.0f} to {max(row.rates):,.0f}",
-            _ratio(row, by_name.get(baseline)),
-            _ratio(row, by_name.get(rival)),
-            f"{median(row.cpu):.2f}",
-            f"{median(row.round_trips) * 1e6:.0f}" if row.round_trips else "",
-            f"{median(row.tails) * 1e6:.0f}" if row.tails else "",
-            f"{row.memory / 2**20:.0f}" if row.memory else "",
-            f"{row.first_reply * 1e3:.1f}" if row.first_reply is not None else "",
+def print_tables(console: Console, tables: Sequence[Table]) -> None:
+    """What was measured, path by path."""
+    for table in tables:
+        shown = RichTable(
+            title=table.title, box=box.SIMPLE_HEAD, padding=SIDES, title_justify="left"
         )
-    console.print(table)
+        for index, heading in enumerate(table.headings):
+            shown.add_column(heading, justify="right" if index else "left", no_wrap=bool(index))
+        for row in table.rows:
+            shown.add_row(*(escape(cell) for cell in row))
+        console.print(shown)
 
 
-def as_json(rows: list[Row], machine: str) -> str:
-    """The samples for a program."""
-    return json.dumps(
+def print_claims(console: Console, claims: Sequence[Claim]) -> None:
+    """What must be reached, and what was."""
+    shown = RichTable(
+        title="What must be reached, and what was", box=box.SIMPLE_HEAD, padding=SIDES,
+        title_justify="left",
+    )  # fmt: skip
+    for heading in ("work", "against"):
+        shown.add_column(heading)
+    for heading in ("measured", "floor", "aim", ""):
+        shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    last = ""
+    for claim in claims:
+        shown.add_row(
+            "" if claim.work == last else claim.work,
+            claim.against,
+            claim.form.write(claim.value),
+            claim.form.write(claim.floor),
+            claim.form.write(claim.aim),
+            f"[{STYLES[claim.mark]}]{claim.mark.value}[/]"
+            if STYLES[claim.mark]
+            else claim.mark.value,
+        )
+        last = claim.work
+    console.print(shown)
+    for claim in claims:
+        if claim.note:
+            console.print(f"{claim.work}, {claim.against}: {claim.note}.", markup=False)
+
+
+def print_closing(
+    console: Console, claims: Sequence[Claim], absent: Mapping[str, str], quiet: str, machine: str
+) -> None:
+    """What was left out, how quiet it was, on which machine."""
+    for name, why in absent.items():
+        console.print(f"Without {name}: {why}.", markup=False)
+    console.print(f"{quiet}", markup=False)
+    console.print(f"Machine: {machine}.", markup=False)
+    below = sum(claim.mark is Mark.BELOW for claim in claims)
+    asked = sum(claim.floor is not None and claim.value is not None for claim in claims)
+    console.print(f"{asked - below} of {asked} floors reached.", markup=False)
+
+
+def as_json(claims: Sequence[Claim], samples: Json, quiet: Json, machine: str) -> str:
+    """All samples, and the claims made of them."""
+    lines = [
         {
-            "machine": machine,
-            "rows": [
-                {
-                    "path": row.name,
-                    "megabits_per_second": row.rates,
-                    "cpu_seconds_per_gigabyte": row.cpu,
-                    "round_trip_seconds": row.round_trips,
-                    "round_trip_99th_percentile_seconds": row.tails,
-                    "memory_bytes": row.memory,
-                    "first_reply_seconds": row.first_reply,
-                }
-                for row in rows
-            ],
-        },
-        indent=2,
-    )
-
-
-def _ratio(row: Row, reference: Row | None) -> str:
-    return f"{row.rate / reference.rate:.2f}" if reference and reference.rate else ""
+            "work": claim.work,
+            "against": claim.against,
+            "value": claim.value,
+            "form": claim.form.name.lower(),
+            "floor": claim.floor,
+            "aim": claim.aim,
+            "mark": claim.mark.name.lower(),
+            "note": claim.note,
+        }
+        for claim in claims
+    ]
+    content = {"machine": machine, "claims": lines, "noise": quiet, "samples": samples}
+    return json.dumps(content, indent=2)

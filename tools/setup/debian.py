@@ -47,8 +47,9 @@ PACKAGES = (
     Package("kmod", "tests: loads that kernel's modules"),
     Package("tshark", "tests: judges our packets"),
     Package("tcpdump", "to look at captures"),
-    Package("iperf3", "bench: measures transfers"),
     Package("ethtool", "bench: switches segmentation offload"),
+    Package("wireguard-go", "bench: a rival"),
+    Package("wireguard-tools", "bench: steers that rival"),
 )
 
 

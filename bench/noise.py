@@ -1,0 +1,174 @@
+"""Who else used the machine during a sample: strangers, the host underneath, and its pauses.
+
+A sample that was disturbed beyond the limits is taken again, a bounded number of times; how many
+were is part of the result.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self, TypeVar
+
+from bench.machine import ProcessTimes, all_processes, machine_times
+
+Result = TypeVar("Result")
+
+KTHREADD = 2  # the parent of all kernel threads; what these do, they do for the traffic
+NAP = 0.01
+# Woken later than this, a sleeper was not waiting for its turn: the whole machine stood still.
+LATE = 0.025
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Shares of the time that a sample took (of one core) from which on it is not trusted."""
+
+    strangers: float = 0.08
+    steal: float = 0.03
+    pauses: float = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """Seconds during a sample: of processes not ours, stolen by the host, standing still."""
+
+    seconds: float
+    strangers: float
+    steal: float
+    pauses: float
+
+    def beyond(self, limits: Limits) -> str | None:
+        """What was too much, in a word; None when nothing was."""
+        for name in ("strangers", "steal", "pauses"):
+            if getattr(self, name) > getattr(limits, name) * self.seconds:
+                return name
+        return None
+
+
+def strangers_seconds(
+    before: Mapping[int, ProcessTimes], after: Mapping[int, ProcessTimes], ours: int
+) -> float:
+    """Processor time between two readings of processes that descend neither from ``ours`` nor
+    from the kernel.  A process that started in between counts whole, one that ended not at all."""
+
+    def is_stranger(pid: int) -> bool:
+        seen = 0
+        while pid > 0 and seen < 1000:
+            if pid in (ours, KTHREADD):
+                return False
+            known = after.get(pid)
+            pid, seen = (known.parent if known else 0), seen + 1
+        return True
+
+    return sum(
+        max(0.0, times.seconds - (before[pid].seconds if pid in before else 0.0))
+        for pid, times in after.items()
+        if is_stranger(pid)
+    )
+
+
+class Pauses:
+    """Notices when the machine stands still: a sleeper that is woken far too late."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True, name="pauses")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        begin = time.monotonic()
+        while not self._ending.wait(NAP):
+            now = time.monotonic()
+            if (late := now - begin - NAP) > LATE:
+                self.seconds += late
+            begin = now
+
+
+@dataclass
+class Judge:
+    """Takes samples, and takes those again that were disturbed.
+
+    ``retries``: of one sample.  ``patience``: of all samples together, so that a busy machine
+    makes a run longer by a bounded amount.
+    """
+
+    pauses: Pauses
+    limits: Limits = field(default_factory=Limits)
+    retries: int = 2
+    patience: int = 40
+    taken: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    kept_disturbed: int = 0
+    strangers: float = 0.0
+    steal: float = 0.0
+    paused: float = 0.0
+    seconds: float = 0.0
+
+    def take(self, measure: Callable[[], Result]) -> Result:
+        """A sample of ``measure`` that was not disturbed, or the last of those that were."""
+        for attempt in range(self.retries + 1):
+            result, disturbance = self._observed(measure)
+            self._add(disturbance)
+            why = disturbance.beyond(self.limits)
+            if why is None:
+                return result
+            if attempt == self.retries or self.rejected.total() >= self.patience:
+                self.kept_disturbed += 1
+                return result
+            self.rejected[why] += 1
+        raise AssertionError("the last attempt returns")
+
+    def sentence(self) -> str:
+        """How quiet it was, for people."""
+        causes = ", ".join(f"{count} for {name}" for name, count in sorted(self.rejected.items()))
+        seconds = max(self.seconds, 1e-9)
+        return (
+            f"{self.taken} samples, of which {self.rejected.total()} rejected"
+            f"{f' ({causes})' if causes else ''} and {self.kept_disturbed} kept although disturbed."
+            f" During them strangers used {self.strangers / seconds:.1%} of a core, the host"
+            f" stole {self.steal / seconds:.1%}, and {self.paused / seconds:.1%} of the time"
+            " everything stood still."
+        )
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "samples": self.taken,
+            "rejected": dict(self.rejected),
+            "kept_although_disturbed": self.kept_disturbed,
+            "seconds": self.seconds,
+            "strangers_seconds": self.strangers,
+            "steal_seconds": self.steal,
+            "paused_seconds": self.paused,
+        }
+
+    def _observed(self, measure: Callable[[], Result]) -> tuple[Result, Disturbance]:
+        paused, stolen, processes = self.pauses.seconds, machine_times().steal, all_processes()
+        begin = time.monotonic()
+        result = measure()
+        seconds = time.monotonic() - begin
+        return result, Disturbance(
+            seconds,
+            strangers_seconds(processes, all_processes(), os.getpid()),
+            machine_times().steal - stolen,
+            self.pauses.seconds - paused,
+        )
+
+    def _add(self, disturbance: Disturbance) -> None:
+        self.taken += 1
+        self.seconds += disturbance.seconds
+        self.strangers += disturbance.strangers
+        self.steal += disturbance.steal
+        self.paused += disturbance.pauses

@@ -1,0 +1,33 @@
+"""Every kind of path, by name."""
+
+from __future__ import annotations
+
+from bench.paths.ours import gatewright
+from bench.paths.path import Kind
+from bench.paths.plain import forwarding, forwarding_packet_by_packet, link_like_a_card
+from bench.paths.strongswan import strongswan
+from bench.paths.wireguard import (
+    boringtun_command,
+    boringtun_missing,
+    wireguard,
+    wireguard_go_command,
+    wireguard_go_missing,
+)
+from gatewright.lab.strongswan import StrongSwan
+
+FORWARDING = Kind("forwarding", forwarding)
+PACKET_BY_PACKET = Kind("forwarding, no offload", forwarding_packet_by_packet)
+STRONGSWAN = Kind("strongSwan libipsec, UDP", strongswan, StrongSwan.missing)
+WIREGUARD_GO = Kind("wireguard-go", wireguard(wireguard_go_command()), wireguard_go_missing)
+BORINGTUN = Kind("boringtun-cli", wireguard(boringtun_command()), boringtun_missing)
+
+GCM = Kind("UDP, AES-128-GCM", gatewright("aes-128-gcm", udp=True))
+GCM_256 = Kind("UDP, AES-256-GCM", gatewright("aes-256-gcm", udp=True))
+CHACHA = Kind("UDP, ChaCha20-Poly1305", gatewright("chacha20-poly1305", udp=True))
+CBC = Kind("UDP, AES-128-CBC, SHA-256", gatewright("aes-128-cbc / hmac-sha256-128", udp=True))
+TRIPLE_DES = Kind("UDP, 3DES, SHA-1", gatewright("3des-cbc / hmac-sha1-96", udp=True))
+PROTOCOL_50 = Kind("protocol 50, AES-128-GCM", gatewright("aes-128-gcm", udp=False))
+CARD = Kind(
+    "UDP over a card, AES-128-GCM",
+    gatewright("aes-128-gcm", udp=True, prepare=link_like_a_card),
+)

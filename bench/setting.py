@@ -1,0 +1,69 @@
+"""What every row of measurements is given: the paths, the judge of disturbances, how much to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from bench.noise import Judge
+from bench.paths.path import Kind, Path
+from gatewright.lab.errors import LabError
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much is measured.
+
+    ``repetitions``: of each interleaved series; ``seconds``: of one TCP stream; ``tunnels``: of the
+    row with many; ``soak``: seconds of full load while memory is watched; ``pings``: on each path.
+    """
+
+    repetitions: int
+    seconds: float
+    pings: int
+    tunnels: int
+    soak: float
+
+
+FULL = Amount(repetitions=9, seconds=2.0, pings=3000, tunnels=500, soak=60.0)
+QUICK = Amount(repetitions=3, seconds=1.0, pings=600, tunnels=100, soak=10.0)
+
+
+@dataclass
+class Setting:
+    """Paths are built when first asked for, and stay until the run ends."""
+
+    stack: ExitStack
+    judge: Judge
+    amount: Amount
+    say: Callable[[str], None]
+    absent: dict[str, str] = field(default_factory=dict)
+    _built: dict[str, Path] = field(default_factory=dict)
+
+    def path(self, kind: Kind) -> Path | None:
+        """None when it cannot be had here; ``absent`` then has the reason."""
+        if kind.name in self.absent:
+            return None
+        if kind.name not in self._built:
+            self.say(f"building {kind.name}")
+            if (why := kind.missing()) is not None:
+                self.absent[kind.name] = why
+                return None
+            self._built[kind.name] = kind.build(self.stack, kind.name)
+        return self._built[kind.name]
+
+    def needed(self, kind: Kind) -> Path:
+        """A path without which nothing can be compared.  Raises ``LabError`` with the reason."""
+        path = self.path(kind)
+        if path is None:
+            raise LabError(f"{kind.name}: {self.absent[kind.name]}")
+        return path
+
+    def paths(self, kinds: Sequence[Kind]) -> list[Path]:
+        """Those that can be had."""
+        return [path for kind in kinds if (path := self.path(kind)) is not None]
+
+    def failed(self, path: Path, error: LabError) -> None:
+        """Measure this one no more."""
+        self.absent[path.name] = str(error)

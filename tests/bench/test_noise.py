@@ -1,0 +1,91 @@
+"""Disturbed samples are taken again, within bounds, and counted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from bench.machine import MachineTimes, ProcessTimes
+from bench.noise import Disturbance, Judge, Limits, Pauses, strangers_seconds
+
+from bench import noise
+
+INIT, KTHREADD, OURS, CHILD, GRANDCHILD, STRANGER, THREAD = 1, 2, 100, 101, 102, 200, 50
+
+
+def table(*seconds: tuple[int, int, float]) -> dict[int, ProcessTimes]:
+    return {pid: ProcessTimes(parent, spent) for pid, parent, spent in seconds}
+
+
+def test_strangers_are_neither_ours_nor_the_kernels() -> None:
+    before = table((INIT, 0, 1), (KTHREADD, 0, 0), (OURS, INIT, 5), (STRANGER, INIT, 7))
+    after = table(
+        (INIT, 0, 1), (KTHREADD, 0, 3), (THREAD, KTHREADD, 9), (OURS, INIT, 6), (CHILD, OURS, 2),
+        (GRANDCHILD, CHILD, 2), (STRANGER, INIT, 7.5), (201, STRANGER, 0.25),
+    )  # fmt: skip
+    assert strangers_seconds(before, after, OURS) == 0.75
+
+
+def test_a_number_that_was_given_again_counts_nothing_negative() -> None:
+    assert strangers_seconds(table((9, 1, 50.0)), table((9, 1, 1.0)), OURS) == 0
+
+
+@pytest.mark.parametrize(
+    ("disturbance", "cause"),
+    [
+        (Disturbance(2.0, 0.1, 0.0, 0.0), None),
+        (Disturbance(2.0, 0.3, 0.0, 0.0), "strangers"),
+        (Disturbance(2.0, 0.0, 0.1, 0.0), "steal"),
+        (Disturbance(2.0, 0.0, 0.0, 0.5), "pauses"),
+    ],
+)
+def test_limits_are_shares_of_the_time(disturbance: Disturbance, cause: str | None) -> None:
+    assert disturbance.beyond(Limits(strangers=0.1, steal=0.03, pauses=0.1)) == cause
+
+
+@pytest.fixture
+def stealing(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the host steals during each sample to come; nothing when the list is at its end."""
+    amounts: list[float] = []
+
+    def readings() -> Iterator[MachineTimes]:
+        stolen = 0.0
+        for number in count():
+            if number % 2 and amounts:
+                stolen += amounts.pop(0)
+            yield MachineTimes(0.0, stolen)
+
+    reading = readings()
+    monkeypatch.setattr(noise, "machine_times", lambda: next(reading))
+    monkeypatch.setattr(noise, "all_processes", dict)
+    return amounts
+
+
+def test_a_disturbed_sample_is_taken_again(stealing: list[float]) -> None:
+    stealing += [1.0, 1.0, 0.0]
+    judge, numbers = Judge(Pauses()), count(1)
+    assert judge.take(lambda: next(numbers)) == 3
+    assert judge.rejected["steal"] == 2
+    assert judge.kept_disturbed == 0
+
+
+def test_not_for_ever(stealing: list[float]) -> None:
+    stealing += [1.0] * 20
+    judge, numbers = Judge(Pauses(), retries=3, patience=4), count(1)
+    assert judge.take(lambda: next(numbers)) == 4
+    # One more rejection is left of the patience of the whole run.
+    assert judge.take(lambda: next(numbers)) == 6
+    assert judge.take(lambda: next(numbers)) == 7
+    assert judge.rejected["steal"] == 4
+    assert judge.kept_disturbed == 3
+    assert "7 samples, of which 4 rejected (4 for steal) and 3 kept" in judge.sentence()
+
+
+def test_this_process_is_found() -> None:
+    times = ProcessTimes.of(os.getpid())
+    assert times is not None
+    assert times.parent == os.getppid()
+    assert times.seconds > 0
+    assert ProcessTimes.of(2**22 + 1) is None
