@@ -11,7 +11,7 @@ from gatewright.lab.gateway import Gateway
 from gatewright.lab.packets import Kind
 from gatewright.lab.policies import SECRET, TunnelText
 from gatewright.lab.traffic import ping
-from gatewright.lab.uml import KernelGateway
+from gatewright.lab.uml_peer import KernelGateway
 from gatewright.lab.world import Sides, World
 from tests.interop.algorithms import IKEV1, IKEV2, Suite
 from tests.support.running import (

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from gatewright.control.models import ChildSa, IkeSa, Status
 from gatewright.lab.gateway import Gateway
+from gatewright.lab.guest import Guest
+from gatewright.lab.guest_gateway import GuestGateway
 from gatewright.lab.packets import Kind, Tally
 from gatewright.lab.policies import SECRET, TunnelText
 from gatewright.lab.strongswan import PeerTunnel, StrongSwan
@@ -23,11 +25,18 @@ class Joined:
     child: ChildSa
 
 
-def gatewright(world: World, side: str = "A", policy: str | None = None) -> Gateway:
+def gatewright(
+    world: World, side: str = "A", policy: str | None = None, engine: str = ""
+) -> Gateway:
     """A gateway of the world, written down but not started; it goes with the world."""
-    namespace = world.gateway_a if side == "A" else world.gateway_b
-    gateway = Gateway(namespace, world.directory / f"gateway{side}")
-    world.at_end(gateway.stop)
+    machine = world.gateway_a if side == "A" else world.gateway_b
+    gateway: Gateway
+    if isinstance(machine, Guest):
+        gateway = GuestGateway(machine, world.directory / f"gateway{side}", engine=engine)
+        world.at_end(gateway.close)
+    else:
+        gateway = Gateway(machine, world.directory / f"gateway{side}", engine=engine)
+        world.at_end(gateway.stop)
     local, remote = sides_of(world.ipv4, side)
     gateway.write(policy or str(TunnelText(local, remote)), {SECRET: KEY})
     return gateway

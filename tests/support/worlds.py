@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gatewright.lab import privilege
+from gatewright.lab import privilege, uml
 from gatewright.lab.errors import PrivilegeMissingError
 from gatewright.lab.strongswan import StrongSwan
-from gatewright.lab.uml import KernelGateway
+from gatewright.lab.uml_peer import KernelGateway
 from gatewright.lab.world import World
 
 LOG_LINES = 40
@@ -96,7 +96,14 @@ def strongswan() -> None:
 
 
 @pytest.fixture(scope="session")
-def kernel_gateway() -> None:
+def guests() -> None:
     """Skips where user-mode-linux is not installed."""
+    if (why := uml.missing()) is not None:
+        pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def kernel_gateway() -> None:
+    """Skips where user-mode-linux or strongSwan is not installed."""
     if (why := KernelGateway.missing()) is not None:
         pytest.skip(why)

@@ -25,10 +25,14 @@ class Gateway:
     """One gateway in a namespace, with a control socket, keys and state of its own.
 
     ``start`` returns at once, ``wait_ready`` waits until it has told that it is (sd_notify).
+    ``engine``: what its policies name as the engine; nothing if empty.
     """
 
-    def __init__(self, namespace: Namespace, directory: Path, *, lasting: bool = False) -> None:
+    def __init__(
+        self, namespace: Namespace, directory: Path, *, lasting: bool = False, engine: str = ""
+    ) -> None:
         self.directory = directory
+        self.engine = engine
         self.policy = directory / "policy.yaml"
         self.control = directory / "control.sock"
         self.secrets = directory / "secrets"
@@ -51,7 +55,8 @@ class Gateway:
 
     def write(self, policy: str, secrets: Mapping[str, str]) -> None:
         """Write the policy file and the keys that it names."""
-        self.policy.write_text(policy)
+        engine = f"engine: {self.engine}\n" if self.engine else ""
+        self.policy.write_text(engine + policy)
         for name, key in secrets.items():
             path = self.secrets / name
             path.touch(mode=0o600)

@@ -34,6 +34,7 @@ class Process:
         log: Path,
         environment: Mapping[str, str] | None = None,
         lasting: bool = False,
+        descriptors: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.log = log
@@ -46,6 +47,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
+                pass_fds=descriptors,
             )
 
     @property

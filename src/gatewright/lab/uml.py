@@ -1,87 +1,84 @@
-"""The other gateway as a kernel of its own: user-mode-linux with ESP, and strongSwan for IKE.
-
-It attaches to the Internet segment by a TAP device, so its ESP is a stock Linux kernel's, in IP
-protocol 50.  The host behind it is an address of its own.
-"""
+"""A kernel of its own that has ESP: user-mode-linux, its root file system the host's, read-only."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 from gatewright.lab.errors import LabError
+from gatewright.lab.namespace import Namespace
 from gatewright.lab.process import Process
-from gatewright.lab.strongswan import KERNEL_ESP, Steering, StrongSwan, configuration
-from gatewright.lab.vici import Vici
-from gatewright.lab.world import World
 
 KERNEL = Path("/usr/bin/linux.uml")
 MODULES = Path("/usr/lib/uml/modules")
-VICI_PORT = 4502
 MEMORY = "192M"
-BOOT_SECONDS = 60.0
-
-# charon's own packets carry a mark, so that its policies do not catch them.
-PLUGIN_SETTINGS = """
-    vici {{ socket = tcp://{address}:{port} }}
-    kernel-netlink {{ fwmark = !0x42 }}
-    socket-default {{ fwmark = 0x42 }}
-"""
-START_SCRIPTS = "charon { start-scripts { ready = touch /media/ready } }\n"
+BASE = "uml-base.sh"
 
 
-class KernelGateway(Steering):
-    """Gateway B and the host behind it, in a world with ``peer_is_external``."""
+def missing() -> str | None:
+    """What keeps such a kernel from running here, in words; None when nothing does."""
+    for found, package in (
+        (KERNEL.exists(), "user-mode-linux"),
+        (shutil.which("modprobe", path="/usr/sbin:/sbin:/usr/bin"), "kmod"),
+    ):
+        if not found:
+            return f"Debian package {package} is not installed"
+    return None
 
-    def __init__(self, world: World) -> None:
-        super().__init__("strongSwan in user-mode-linux")
-        self._world = world
-        self._directory = world.directory / "uml"
+
+class UserModeLinux:
+    """One such kernel.  ``directory``: its own, visible inside, read-write, as /media.
+
+    ``init``: which of the scripts in ``lab/data`` is its process 1; further variables for it in
+    ``parameters``.  ``devices``: its network interfaces, in the words of the vector driver.
+    ``processor``: the host's, counted from the last one, that it keeps to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        *,
+        init: str,
+        devices: Sequence[str],
+        parameters: Mapping[str, str] | None = None,
+        memory: str = MEMORY,
+        processor: int = 0,
+    ) -> None:
+        self.name = name
+        self.directory = directory
+        self._init = init
+        self._devices = devices
+        self._parameters = parameters or {}
+        self._memory = memory
+        self._processor = processor
         self._process: Process | None = None
 
-    @staticmethod
-    def missing() -> str | None:
-        """What keeps it from running here, in words; None when nothing does."""
-        for found, package in (
-            (KERNEL.exists(), "user-mode-linux"),
-            (shutil.which("modprobe", path="/usr/sbin:/sbin:/usr/bin"), "kmod"),
-        ):
-            if not found:
-                return f"Debian package {package} is not installed"
-        return StrongSwan.missing()
-
-    @property
-    def log(self) -> Path:
-        return self._directory / "charon.log"
-
-    def start(self) -> None:
-        """Boot; ``wait_ready`` waits until charon is there."""
-        if (why := self.missing()) is not None:
+    def start(self, namespace: Namespace, descriptors: Sequence[int] = ()) -> None:
+        """Boot, in a namespace of the host; ``descriptors`` are handed down to it."""
+        if (why := missing()) is not None:
             raise LabError(why)
-        self._directory.mkdir()
         self._write_files()
-        cpu = max(os.sched_getaffinity(0))
+        processors = sorted(os.sched_getaffinity(0), reverse=True)
+        processor = processors[self._processor % len(processors)]
         self._process = Process(
             self.name,
             # One virtual processor that talks to ptraced children: on one real one it is faster.
-            ["taskset", "--cpu-list", str(cpu), str(KERNEL), *self._arguments()],
-            namespace=self._world.internet,
-            log=self._directory / "console.log",
+            ["taskset", "--cpu-list", str(processor), str(KERNEL), *self._arguments()],
+            namespace=namespace,
+            log=self.directory / "console.log",
             environment={"TMPDIR": "/dev/shm"},  # noqa: S108  its memory, a file it unlinks at once
+            descriptors=descriptors,
         )
 
-    def wait_ready(self, timeout: float = BOOT_SECONDS) -> None:
-        self._running().wait_path(self._directory / "ready", "charon was there", timeout)
-        with self.connect() as vici:
-            vici.command("version")
-
-    def connect(self) -> Vici:
-        address = (self._world.ipv4.b.external, VICI_PORT)
-        internet = self._world.internet
-        return Vici(internet.call(lambda: socket.create_connection(address, timeout=10)))
+    @property
+    def process(self) -> Process:
+        if self._process is None:
+            raise LabError(f"{self.name} has not been started")
+        return self._process
 
     def stop(self) -> None:
         """Switch it off."""
@@ -91,38 +88,30 @@ class KernelGateway(Steering):
     def _arguments(self) -> list[str]:
         """The kernel's command line."""
         return [
-            f"mem={MEMORY}",
+            f"mem={self._memory}",
             *("rootfstype=hostfs", "rootflags=/", "ro", "quiet"),
             *("con=null", "con0=null,fd:1", "ssl=null"),
-            f"uml_dir={self._directory}",
-            "vec0:transport=tap,ifname=toB,depth=128",
-            f"init={self._directory}/init",
-            f"lab={self._directory}",
+            f"uml_dir={self.directory}",
+            *self._devices,
+            f"init={self.directory}/init",
+            f"lab={self.directory}",
             f"modules={max(MODULES.iterdir())}",
+            *(f"{name}={value}" for name, value in self._parameters.items()),
         ]
 
     def _write_files(self) -> None:
-        sides = self._world.ipv4, self._world.ipv6
-        lines = ["link set lo up", "link set vec0 up"]
-        for side, length in zip(sides, (24, 64), strict=True):
-            lines.append(f"addr add {side.b.external}/{length} dev vec0")
-            lines.append(f"addr add {side.b.host} dev lo")
-            lines.append(f"route add default via {side.a.external}")
-        (self._directory / "addresses").write_text("\n".join(lines) + "\n")
-        settings = PLUGIN_SETTINGS.format(address=sides[0].b.external, port=VICI_PORT)
-        text = configuration(KERNEL_ESP, "/media/charon.log", settings) + START_SCRIPTS
-        (self._directory / "strongswan.conf").write_text(text)
         mount = shutil.which("mount")
         if mount is None:
             raise LabError("there is no `mount` command")
-        (self._directory / "bin").mkdir()
-        shutil.copyfile(mount, self._directory / "bin" / "mount")
-        (self._directory / "bin" / "mount").chmod(0o755)
-        init = self._directory / "init"
-        init.write_text(resources.files(__package__).joinpath("data/uml-init.sh").read_text())
-        init.chmod(0o755)
+        programs = self.directory / "bin"
+        programs.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(mount, programs / "mount")
+        (programs / "mount").chmod(0o755)
+        copy_data(BASE, self.directory / "base.sh")
+        copy_data(self._init, self.directory / "init")
 
-    def _running(self) -> Process:
-        if self._process is None:
-            raise LabError(f"{self.name} has not been started")
-        return self._process
+
+def copy_data(name: str, path: Path) -> None:
+    """A file of ``lab/data`` as a program."""
+    path.write_text(resources.files(__package__).joinpath(f"data/{name}").read_text())
+    path.chmod(0o755)

@@ -25,6 +25,7 @@ from typing import Any, Self
 
 from gatewright.lab import privilege
 from gatewright.lab.capture import Capture
+from gatewright.lab.guest import Guest
 from gatewright.lab.leftovers import KeptWorld, remove_orphans
 from gatewright.lab.namespace import Namespace, run_ip
 from gatewright.lab.packets import IPNetwork
@@ -99,12 +100,18 @@ class World:
     ``nat``: gateway A stands behind a NAT router (IPv4), which has gateway A's public address.
     ``peer_is_external``: gateway B is not a namespace but attaches to the Internet segment by a
     TAP device ``toB`` (a kernel of its own).
+    ``guest``: gateway A is a machine with a kernel of its own, which has ESP (``lab.guest``).
     ``lasting``: its processes outlive this one, if ``keep`` is called; in root's namespaces only.
     ``directory``: scratch files, captures and logs of the world; removed with it.
     """
 
     def __init__(
-        self, *, nat: bool = False, peer_is_external: bool = False, lasting: bool = False
+        self,
+        *,
+        nat: bool = False,
+        peer_is_external: bool = False,
+        guest: bool = False,
+        lasting: bool = False,
     ) -> None:
         # A lasting world is not swept away when this process is gone.
         self.prefix = f"gw{os.getpid()}{'kept' if lasting else 'w'}{next(_numbers)}"
@@ -113,7 +120,8 @@ class World:
         self.nat = nat
         self._external = peer_is_external
         self.internet = Namespace(f"{self.prefix}-internet")
-        self.gateway_a = Namespace(f"{self.prefix}-gatewayA")
+        name = f"{self.prefix}-gatewayA"
+        self.gateway_a = Guest(name, lambda: self.directory) if guest else Namespace(name)
         self.gateway_b = Namespace(f"{self.prefix}-gatewayB")
         self.host_a = Namespace(f"{self.prefix}-hostA")
         self.host_b = Namespace(f"{self.prefix}-hostB")
@@ -217,8 +225,9 @@ class World:
     def _build(self) -> None:
         for namespace in self.namespaces:
             namespace.create()
-            namespace.sysctl(NO_WAIT_FOR_ADDRESSES)
         self._connect()
+        for namespace in self.namespaces:
+            namespace.sysctl(NO_WAIT_FOR_ADDRESSES)
         self._configure_internet()
         _configure_side(self.gateway_a, self.host_a, self.ipv4.a, IPV6.a, IPV6.b.external)
         gateway = NAT_INSIDE if self.nat else IPV4.b.external
@@ -231,15 +240,18 @@ class World:
 
     def _connect(self) -> None:
         cable = _Cables()
-        towards_a = self.router if self.nat else self.gateway_a
         cable.lay(self.gateway_a, "lan", self.host_a, "eth0")
-        cable.lay(towards_a, "wan", self.internet, "toA")
         if self.nat:
+            cable.lay(self.router, "wan", self.internet, "toA")
             cable.lay(self.gateway_a, "wan", self.router, "lan")
+        else:
+            cable.lay(self.gateway_a, "wan", self.internet, "toA")
         if not self._external:
             cable.lay(self.gateway_b, "lan", self.host_b, "eth0")
             cable.lay(self.gateway_b, "wan", self.internet, "toB")
         run_ip(cable.lines)
+        if isinstance(self.gateway_a, Guest):
+            self.gateway_a.boot()
 
     def _configure_internet(self) -> None:
         if self._external:
@@ -291,6 +303,9 @@ class _Cables:
         self._indices = itertools.count(10)
 
     def lay(self, one: Namespace, one_name: str, other: Namespace, other_name: str) -> None:
+        if isinstance(one, Guest):
+            one.plug(one_name, other, other_name)
+            return
         self.lines.append(
             f"link add {one_name} index {next(self._indices)} netns {one.name} type veth"
             f" peer name {other_name} index {next(self._indices)} netns {other.name}"

@@ -1,8 +1,7 @@
-#!/bin/sh
-# Process 1 of a user-mode-linux kernel that is a gateway with ESP in the kernel.
+# Sourced by process 1 of a user-mode-linux kernel that has ESP.
 # The root file system is the host's, read-only.  The kernel's command line gives, as variables of
-# this shell, `lab`, a directory that is mounted read-write on /media and holds the addresses
-# (ip -batch) and charon's configuration, and `modules`, that of the kernel's modules.
+# this shell, `lab`, a directory that is mounted read-write on /media, and `modules`, that of the
+# kernel's modules.
 # `mount` is a copy: where the host's users have other numbers, its set-user-ID bit would be wrong.
 PATH=$lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -28,19 +27,11 @@ ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1001 mode tunnel \
   enc 'cbc(des)' 0x0123456789abcdef auth-trunc 'hmac(md5)' 0x0123456789abcdef0123456789abcdef 96
 ip xfrm state flush
 
-# charon's log is to be read from outside at once.
+# What is written to files of the host is to be read there at once.
 echo 5 > /proc/sys/vm/dirty_writeback_centisecs
 echo 5 > /proc/sys/vm/dirty_expire_centisecs
 
-echo 1 > /proc/sys/net/ipv4/ip_forward
-echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
-for each in all default vec0; do
-  echo 0 > /proc/sys/net/ipv6/conf/$each/accept_dad
-done
-ip -batch /media/addresses
-STRONGSWAN_CONF=/media/strongswan.conf
-export STRONGSWAN_CONF
-/usr/lib/ipsec/charon
-echo "charon ended with status $?"
-echo o > /proc/sysrq-trigger
-sleep 5
+switch_off() {
+  echo o > /proc/sysrq-trigger
+  sleep 5
+}
