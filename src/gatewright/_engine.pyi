@@ -84,7 +84,15 @@ class SaCounters:
 @final
 class Engine:
     def __new__(
-        cls, interface: str, *, mtu: int, mark: int, port: int, offload: bool
+        cls,
+        interface: str,
+        *,
+        mtu: int,
+        mark: int,
+        port: int,
+        offload: bool,
+        workers: int | None,
+        busy_poll_us: int,
     ) -> Engine: ...
     @property
     def interface(self) -> str: ...

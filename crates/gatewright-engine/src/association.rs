@@ -124,6 +124,8 @@ pub struct Association {
     /// Our SPI.
     pub spi_in: u32,
     pub(crate) policy_id: u32,
+    /// The worker that seals and opens for it.
+    pub(crate) owner: usize,
     pub(crate) transport: Transport,
     pub(crate) selectors: Selectors,
     pub(crate) overhead: Overhead,
@@ -177,6 +179,7 @@ impl Association {
         Ok(Self {
             spi_in: parameters.spi_in,
             policy_id: parameters.policy_id,
+            owner: 0,
             transport: parameters.transport,
             selectors: parameters.selectors,
             overhead: overhead(algorithm, &parameters.transport),
@@ -191,6 +194,7 @@ impl Association {
         Self {
             spi_in: self.spi_in,
             policy_id: self.policy_id,
+            owner: self.owner,
             transport,
             selectors: self.selectors.clone(),
             overhead: overhead(algorithm, &transport),

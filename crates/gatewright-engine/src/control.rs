@@ -3,19 +3,23 @@
 //! A control call makes a new snapshot of the tables and swaps it in; a worker looks for a new one
 //! once per batch.  Nothing that a worker does per packet takes a lock.
 
+use std::collections::HashSet;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use gatewright_io::{Encapsulation, Socket};
-use gatewright_spd::{Entry, SnapshotMap, Spd};
+use gatewright_spd::{Action, Entry, SnapshotMap, Spd};
 
 use crate::association::{Association, Outbound, SaParameters, Transport};
 use crate::error::EngineError;
 use crate::event::{Event, Events};
+use crate::guide::{Guide, KernelTables};
 use crate::link::{Command, CounterSums, Links};
+use crate::owners::Owners;
 use crate::path::Paths;
 use crate::settings::Settings;
 
@@ -24,6 +28,8 @@ use crate::settings::Settings;
 pub struct SocketSlot {
     /// The number.
     pub token: u64,
+    /// The worker that receives from it.
+    pub worker: usize,
     /// The socket.
     pub socket: Arc<dyn Socket>,
 }
@@ -42,6 +48,7 @@ pub(crate) struct Tables {
     /// By policy.
     pub(crate) outbound: SnapshotMap<PolicyAssociations>,
     pub(crate) sockets: Arc<[SocketSlot]>,
+    pub(crate) owners: Owners,
 }
 
 impl Tables {
@@ -50,11 +57,37 @@ impl Tables {
         self.outbound.get(policy_id).map_or(&[], |pairs| &**pairs)
     }
 
-    /// The socket of an encapsulation and address, by position.
-    pub(crate) fn socket(&self, encapsulation: Encapsulation, local: IpAddr) -> Option<usize> {
-        self.sockets.iter().position(|slot| {
-            slot.socket.encapsulation() == encapsulation && slot.socket.local().ip() == local
-        })
+    /// The socket of an encapsulation and address, by position: the worker's own, or one that all
+    /// send through.
+    pub(crate) fn socket(
+        &self,
+        encapsulation: Encapsulation,
+        local: IpAddr,
+        worker: usize,
+    ) -> Option<usize> {
+        let mut found = None;
+        for (position, slot) in self.sockets.iter().enumerate() {
+            let socket = &slot.socket;
+            if socket.encapsulation() == encapsulation && socket.local().ip() == local {
+                if slot.worker == worker {
+                    return Some(position);
+                }
+                found = found.or(Some(position));
+            }
+        }
+        found
+    }
+
+    /// Every policy that protects has an owner; those that are gone have none any more.
+    fn assign_owners(&mut self, before: &Spd) {
+        let protects = |entry: &&Entry| entry.action == Action::Protect;
+        let now: HashSet<u32> = self.spd.entries().iter().map(|entry| entry.id).collect();
+        for entry in before.entries().iter().filter(|old| !now.contains(&old.id)) {
+            self.owners.forget(entry.id);
+        }
+        for entry in self.spd.entries().iter().filter(protects) {
+            self.owners.assign(entry.id);
+        }
     }
 
     fn add(&mut self, pair: Arc<Association>) {
@@ -107,6 +140,10 @@ pub struct Shared {
     pub(crate) events: Events,
     pub(crate) paths: Paths,
     pub(crate) links: Links,
+    /// Where the kernel looks up which worker a packet goes to, or why it does not; empty when
+    /// there is nothing to choose.
+    pub(crate) steering: OnceLock<io::Result<KernelTables>>,
+    guide: Mutex<Guide>,
     started: Instant,
     /// Held over each change.  The tables that were replaced wait here until no worker reads them,
     /// so that it is never a worker that frees them (and wipes the keys).
@@ -146,10 +183,15 @@ impl Shared {
         Ok(Self {
             events: Events::new(settings.ike_queue, settings.event_queue).map_err(descriptor)?,
             links: Links::new(settings.workers).map_err(descriptor)?,
+            tables: ArcSwap::from_pointee(Tables {
+                owners: Owners::new(settings.workers),
+                ..Tables::default()
+            }),
             settings,
-            tables: ArcSwap::from_pointee(Tables::default()),
             epoch: AtomicU64::new(0),
             paths: Paths::default(),
+            steering: OnceLock::new(),
+            guide: Mutex::default(),
             started: Instant::now(),
             retired: Mutex::default(),
         })
@@ -210,6 +252,15 @@ impl Shared {
         }
     }
 
+    fn guide(&self, change: impl FnOnce(&mut Guide, Option<&KernelTables>)) {
+        let mut guide = self.guide.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut guide, self.kernel());
+    }
+
+    pub(crate) fn kernel(&self) -> Option<&KernelTables> {
+        self.steering.get()?.as_ref().ok()
+    }
+
     fn lock_retired(&self) -> MutexGuard<'_, Vec<Arc<Tables>>> {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,7 +283,11 @@ impl Shared {
     pub fn replace_policies(&self, entries: Vec<Entry>) -> Result<(), EngineError> {
         let spd = Arc::new(Spd::new(entries));
         self.change(|tables| {
-            tables.spd = spd;
+            let before = std::mem::replace(&mut tables.spd, spd);
+            tables.assign_owners(&before);
+            self.guide(|guide, kernel| {
+                guide.replace_networks(kernel, &tables.spd, &tables.owners);
+            });
             Ok(())
         })
     }
@@ -248,7 +303,7 @@ impl Shared {
         let path = self
             .paths
             .between(transport.local, transport.remote.ip(), system_mtu);
-        let pair = Arc::new(Association::new(parameters, path)?);
+        let mut pair = Association::new(parameters, path)?;
         // Before the change, so that the packets which a worker finds afterwards ask anew only
         // when this pair does not serve them.
         self.events.acquire_answered(pair.policy_id);
@@ -256,7 +311,12 @@ impl Shared {
             if tables.inbound.get(pair.spi_in).is_some() {
                 return Err(EngineError::DuplicateSpi(pair.spi_in));
             }
-            tables.add(pair);
+            pair.owner = tables.owners.assign(pair.policy_id);
+            // Before it can be used, so that no packet of it takes another way first.
+            self.guide(|guide, kernel| {
+                guide.add_pair(kernel, transport.remote.ip(), pair.owner);
+            });
+            tables.add(Arc::new(pair));
             Ok(())
         })
     }
@@ -264,7 +324,10 @@ impl Shared {
     /// Takes a pair out; unknown ones are ignored.
     pub fn remove_sa(&self, spi_in: u32) -> Result<(), EngineError> {
         self.change(|tables| {
-            tables.remove(spi_in);
+            if let Some(pair) = tables.remove(spi_in) {
+                let remote = pair.transport.remote.ip();
+                self.guide(|guide, kernel| guide.remove_pair(kernel, remote));
+            }
             Ok(())
         })
     }
@@ -299,6 +362,10 @@ impl Shared {
             let path = self.paths.between(transport.local, remote.ip(), mtu);
             let moved = Arc::new(pair.moved(transport, path));
             moved.live.at_home();
+            self.guide(|guide, kernel| {
+                guide.add_pair(kernel, remote.ip(), moved.owner);
+                guide.remove_pair(kernel, pair.transport.remote.ip());
+            });
             tables.replace(moved);
             Ok(())
         })

@@ -45,6 +45,8 @@ counters! {
         Bypass = "drop_bypass",
         /// Outbound: a later fragment has no ports, and the policy asks for them.
         FragmentPorts = "drop_fragment_ports",
+        /// The worker that owns the SA is too far behind to be handed more.
+        Handover = "drop_handover",
         /// Outbound: too many packets already wait for the negotiation.
         QueueFull = "drop_queue_full",
         /// Outbound: the packet waited for a negotiation that failed.
@@ -117,6 +119,8 @@ counters! {
         TunFramesRead = "tun_frames_read",
         /// Frames written to the TUN device; with offload one is many packets.
         TunFramesWritten = "tun_frames_written",
+        /// Packets and frames that another worker than the SA's owner received, and handed over.
+        HandedOver = "handed_over",
         /// IKE messages handed up.
         IkeMessagesIn = "ike_messages_in",
         /// NAT keepalives received.

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use gatewright_esp::{AlgorithmError, KeyError};
 use gatewright_spd::SelectorError;
 
+use crate::settings::Settings;
+
 /// A refusal.  The text says what, why, and what to do.
 #[derive(Debug)]
 pub enum EngineError {
@@ -57,6 +59,8 @@ pub enum EngineError {
     MixedTransport(IpAddr, IpAddr),
     /// Another SA has this inbound SPI.
     DuplicateSpi(u32),
+    /// There cannot be so many packet threads.
+    Workers(usize),
     /// The packet thread ended: a defect, or the device was taken away.
     WorkerStopped(String),
 }
@@ -86,6 +90,11 @@ impl fmt::Display for EngineError {
                     "an SA with inbound SPI {spi:#010x} exists already"
                 )
             }
+            Self::Workers(workers) => write!(
+                formatter,
+                "the engine has 1 to {} workers, not {workers}; more than there are cores help nobody",
+                Settings::MOST_WORKERS
+            ),
             Self::WorkerStopped(message) => write!(
                 formatter,
                 "the packet engine stopped: {message}; protected traffic is blocked until the \

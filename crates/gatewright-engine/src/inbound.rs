@@ -26,9 +26,10 @@ use gatewright_packet::{set_traffic_class, FlowKey, IpPacket, Ipv4Packet};
 use gatewright_spd::Fit;
 
 use crate::association::Association;
-use crate::control::SocketSlot;
+use crate::control::{Shared, SocketSlot};
 use crate::counters::{Count, DropReason};
 use crate::event::Event;
+use crate::handover::{Outbox, Parcel};
 use crate::outbound::Context;
 
 /// Datagrams of one system call.
@@ -47,6 +48,7 @@ const MAX_PARTS: usize = 2 + 512;
 pub(crate) struct InboundPath {
     batch: ReceiveBatch,
     opened: Opened,
+    outbox: Outbox<Arrival>,
 }
 
 /// What was opened of a batch.
@@ -65,8 +67,8 @@ struct Location {
 }
 
 impl Location {
-    fn octets(self, batch: &ReceiveBatch) -> &[u8] {
-        &batch.octets(self.slot)[self.start..self.end]
+    fn octets(self, slots: &impl Slots) -> &[u8] {
+        &slots.slot(self.slot)[self.start..self.end]
     }
 }
 
@@ -88,8 +90,8 @@ impl Opened {
 }
 
 /// Where a datagram came from and to.
-#[derive(Clone, Copy)]
-struct Arrival {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
     local: SocketAddr,
     from: SocketAddr,
     encapsulation: Encapsulation,
@@ -106,10 +108,12 @@ pub(crate) enum Effect {
 }
 
 impl InboundPath {
-    pub(crate) fn new(offload: TunOffload) -> Self {
+    /// For one of as many workers.
+    pub(crate) fn new(offload: TunOffload, workers: usize) -> Self {
         Self {
             batch: ReceiveBatch::new(SLOTS),
             opened: Opened::new(offload),
+            outbox: Outbox::new(workers),
         }
     }
 
@@ -133,12 +137,39 @@ impl InboundPath {
             if self.process_batch(context, slot) == Effect::Activated {
                 effect = Effect::Activated;
             }
-            self.write_frames(context, tun);
+            self.opened.write_frames(context, &self.batch, tun);
             if self.batch.len() < self.batch.slots() {
                 break;
             }
         }
+        self.hand_over(context.shared);
         effect
+    }
+
+    /// Opens and delivers what other workers received.
+    pub(crate) fn take_handed(
+        &mut self,
+        context: &Context<'_>,
+        parcel: &mut Parcel<Arrival>,
+        tun: &mut dyn Tun,
+    ) -> Effect {
+        let mut effect = Effect::None;
+        for index in 0..parcel.len() {
+            let (arrival, data) = parcel.item(index);
+            if self.opened.process(context, data, *arrival, (index, 0)) == Effect::Activated {
+                effect = Effect::Activated;
+            }
+        }
+        self.opened.write_frames(context, parcel, tun);
+        effect
+    }
+
+    /// Gives the other workers what is theirs.  False when some of it has to wait.
+    pub(crate) fn hand_over(&mut self, shared: &Shared) -> bool {
+        let links = &shared.links;
+        self.outbox
+            .post_all(|to| &links.of(to).datagrams, |to| links.of(to).nudge());
+        !self.outbox.is_pending()
     }
 
     fn process_batch(&mut self, context: &Context<'_>, slot: &SocketSlot) -> Effect {
@@ -156,43 +187,119 @@ impl InboundPath {
             }
             let segment = datagram.segment.max(1);
             for (part, data) in datagram.data.chunks_mut(segment).enumerate() {
-                let done = match arrival.encapsulation {
-                    Encapsulation::Udp => process_udp(context, data, arrival),
-                    Encapsulation::Protocol50 => process_protocol_50(context, data, arrival),
-                };
-                match done {
-                    Ok(Processed { inner, activated }) => {
-                        if activated {
-                            effect = Effect::Activated;
-                        }
-                        if let Some(inner) = inner {
-                            let location = Location {
-                                slot: index,
-                                start: part * segment + inner.start,
-                                end: part * segment + inner.end,
-                            };
-                            self.opened.push(&data[inner], location);
-                        }
-                    }
-                    Err(reason) => context.counters.drop_one(reason),
+                let owner = owner_of(context, data, arrival);
+                if owner != context.worker {
+                    lay_aside(&mut self.outbox, context, owner, data, arrival);
+                    continue;
+                }
+                let place = (index, part * segment);
+                if self.opened.process(context, data, arrival, place) == Effect::Activated {
+                    effect = Effect::Activated;
                 }
             }
         }
         effect
     }
+}
 
-    /// Writes what was opened of the batch.
-    fn write_frames(&mut self, context: &Context<'_>, tun: &mut dyn Tun) {
-        let batch = &self.batch;
-        match &mut self.opened {
-            Opened::Single(locations) => {
+/// The worker that is to open a datagram; this one for what is no ESP of an SA that exists.
+fn owner_of(context: &Context<'_>, data: &[u8], arrival: Arrival) -> usize {
+    if context.shared.links.count() == 1 {
+        return context.worker;
+    }
+    let start = match (arrival.encapsulation, arrival.local) {
+        (Encapsulation::Protocol50, SocketAddr::V4(_)) => {
+            let header_words = data.first().map_or(0, |octet| octet & 0x0f);
+            usize::from(header_words) * 4
+        }
+        _ => 0,
+    };
+    let spi = data.get(start..).and_then(|esp| esp.first_chunk());
+    let pair = spi.and_then(|spi| context.tables.inbound.get(u32::from_be_bytes(*spi)));
+    pair.map_or(context.worker, |pair| pair.owner)
+}
+
+fn lay_aside(
+    outbox: &mut Outbox<Arrival>,
+    context: &Context<'_>,
+    owner: usize,
+    data: &[u8],
+    arrival: Arrival,
+) {
+    let inbox = &context.shared.links.of(owner).datagrams;
+    if outbox.add(inbox, owner, arrival, data) {
+        context.counters.add(Count::HandedOver, 1);
+    } else {
+        context.counters.drop_one(DropReason::Handover);
+    }
+}
+
+/// What received datagrams lie in.
+trait Slots {
+    /// What lies in a slot now.
+    fn slot(&self, index: usize) -> &[u8];
+}
+
+impl Slots for ReceiveBatch {
+    fn slot(&self, index: usize) -> &[u8] {
+        self.octets(index)
+    }
+}
+
+impl Slots for Parcel<Arrival> {
+    fn slot(&self, index: usize) -> &[u8] {
+        self.octets(index)
+    }
+}
+
+impl Opened {
+    /// Takes a datagram to its end, or keeps where its inner packet lies.  `place`: in which slot
+    /// and how far into it the datagram begins.
+    fn process(
+        &mut self,
+        context: &Context<'_>,
+        data: &mut [u8],
+        arrival: Arrival,
+        place: (usize, usize),
+    ) -> Effect {
+        let done = match arrival.encapsulation {
+            Encapsulation::Udp => process_udp(context, data, arrival),
+            Encapsulation::Protocol50 => process_protocol_50(context, data, arrival),
+        };
+        let processed = match done {
+            Ok(processed) => processed,
+            Err(reason) => {
+                context.counters.drop_one(reason);
+                return Effect::None;
+            }
+        };
+        if let Some(inner) = processed.inner {
+            let (slot, offset) = place;
+            let location = Location {
+                slot,
+                start: offset + inner.start,
+                end: offset + inner.end,
+            };
+            self.push(&data[inner], location);
+        }
+        if processed.activated {
+            Effect::Activated
+        } else {
+            Effect::None
+        }
+    }
+
+    /// Writes what was opened.
+    fn write_frames(&mut self, context: &Context<'_>, slots: &impl Slots, tun: &mut dyn Tun) {
+        match self {
+            Self::Single(locations) => {
                 for location in locations.drain(..) {
-                    let packet = location.octets(batch);
+                    let packet = location.octets(slots);
                     let frame = [IoSlice::new(&[0; VNET_HEADER_LEN]), IoSlice::new(packet)];
                     write_frame(context, tun, &frame, 1, packet.len());
                 }
             }
-            Opened::Joined(coalescer) => {
+            Self::Joined(coalescer) => {
                 coalescer.seal();
                 for frame in coalescer.frames() {
                     let virtio = frame.virtio.emit();
@@ -201,7 +308,7 @@ impl InboundPath {
                     parts[1] = IoSlice::new(frame.headers);
                     let (mut used, mut octets) = (2, 0);
                     for (part, piece) in parts[2..].iter_mut().zip(frame.pieces()) {
-                        let packet = piece.octets(batch);
+                        let packet = piece.octets(slots);
                         octets += packet.len();
                         *part = IoSlice::new(&packet[frame.skip..]);
                         used += 1;

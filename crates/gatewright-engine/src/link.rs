@@ -1,11 +1,14 @@
 //! The side doors of the workers, by which the control plane reaches each.
 
 use std::io;
+use std::sync::atomic::{fence, AtomicBool, Ordering};
 
 use crossbeam_queue::SegQueue;
 use gatewright_io::EventFd;
 
 use crate::counters::{Count, Counters, DropReason};
+use crate::handover::Inbox;
+use crate::inbound::Arrival;
 
 /// What a worker is told beside the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,12 @@ pub(crate) struct WorkerLink {
     pub(crate) wake: EventFd,
     pub(crate) commands: SegQueue<Command>,
     pub(crate) counters: Counters,
+    /// Frames of the TUN device that other workers read, and that this one is to seal.
+    pub(crate) frames: Inbox<()>,
+    /// Datagrams that other workers received, and that this one is to open.
+    pub(crate) datagrams: Inbox<Arrival>,
+    /// The worker waits, or is about to, and must be woken for what it is given.
+    asleep: AtomicBool,
 }
 
 impl WorkerLink {
@@ -30,7 +39,40 @@ impl WorkerLink {
             wake: EventFd::new()?,
             commands: SegQueue::new(),
             counters: Counters::default(),
+            frames: Inbox::default(),
+            datagrams: Inbox::default(),
+            asleep: AtomicBool::new(false),
         })
+    }
+
+    /// Whether other workers have handed something over.
+    pub(crate) fn has_parcels(&self) -> bool {
+        !self.frames.is_empty() || !self.datagrams.is_empty()
+    }
+
+    /// The worker is about to wait.  False when it must not, since something was handed over.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        self.asleep.store(true, Ordering::Relaxed);
+        // Between the flag here and the parcel there one of both sides sees the other's.
+        fence(Ordering::SeqCst);
+        let sleeps = !self.has_parcels();
+        if !sleeps {
+            self.awake();
+        }
+        sleeps
+    }
+
+    /// The worker does not wait any more.
+    pub(crate) fn awake(&self) {
+        self.asleep.store(false, Ordering::Relaxed);
+    }
+
+    /// Something was handed over.
+    pub(crate) fn nudge(&self) {
+        fence(Ordering::SeqCst);
+        if self.asleep.swap(false, Ordering::Relaxed) {
+            self.wake.signal();
+        }
     }
 }
 
@@ -66,6 +108,13 @@ impl Links {
         for link in &self.0 {
             link.commands.push(command);
             link.wake.signal();
+        }
+    }
+
+    /// Takes back what nobody was there to hear.
+    pub(crate) fn forget_commands(&self) {
+        for link in &self.0 {
+            while link.commands.pop().is_some() {}
         }
     }
 
@@ -116,6 +165,32 @@ mod tests {
         assert_eq!(all["packets_in"], 30);
         assert_eq!(all["drop_replay"], 1);
         assert_eq!(all["drop_seal"], 0);
+    }
+
+    #[test]
+    fn only_a_sleeper_is_woken_and_none_sleeps_over_a_parcel() {
+        let link = WorkerLink::new().unwrap();
+        let poller = gatewright_io::Poller::new().unwrap();
+        poller.add(link.wake.descriptor(), 0).unwrap();
+        let mut ready = Vec::new();
+        let mut woken = || {
+            poller
+                .wait(&mut ready, Some(std::time::Duration::ZERO))
+                .unwrap();
+            link.wake.clear();
+            !ready.is_empty()
+        };
+        link.nudge();
+        assert!(!woken());
+        assert!(link.fall_asleep());
+        link.nudge();
+        link.nudge();
+        assert!(woken() && !woken());
+
+        let mut outbox = crate::handover::Outbox::new(1);
+        assert!(outbox.add(&link.frames, 0, (), &[1]));
+        outbox.post_all(|_| &link.frames, |_| link.nudge());
+        assert!(!link.fall_asleep());
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::association::{self, Association};
 use crate::control::{Shared, Tables};
 use crate::counters::{Count, Counters, DropReason};
 use crate::event::Event;
+use crate::handover::{Outbox, Parcel};
 use crate::rate::RateLimit;
 use crate::sealing::Sealer;
 use crate::waiting::Waiting;
@@ -51,6 +52,8 @@ const ANSWERS_AT_ONCE: u64 = 200;
 pub(crate) struct Context<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) tables: &'a Tables,
+    /// The worker's number.
+    pub(crate) worker: usize,
     pub(crate) counters: &'a Counters,
     /// Milliseconds of engine time.
     pub(crate) now: u64,
@@ -63,6 +66,7 @@ pub(crate) struct OutboundPath {
     waiting: Waiting,
     sealer: Sealer,
     answers: RateLimit,
+    outbox: Outbox<()>,
 }
 
 /// What happens to a packet.
@@ -76,15 +80,40 @@ enum Verdict {
     Drop(DropReason),
 }
 
+impl Verdict {
+    /// The worker to carry it out.
+    fn owner(&self, context: &Context<'_>) -> usize {
+        match self {
+            Self::Protect(pair) => pair.owner,
+            Self::Wait { policy_id, .. } => context.tables.owners.of(*policy_id),
+            Self::Drop(_) => context.worker,
+        }
+    }
+}
+
+/// Where a frame comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// This worker read it.
+    Device,
+    /// Another worker handed it over, or it waited here: it is this worker's to seal, whatever has
+    /// changed since.
+    Worker,
+}
+
 impl OutboundPath {
     pub(crate) fn new(shared: &Shared, seed: u64) -> Self {
         let settings = &shared.settings;
         Self {
             frame: vec![0; FRAME_LEN].into_boxed_slice(),
             cache: FlowCache::new(CACHED_FLOWS, seed),
-            waiting: Waiting::new(settings.waiting_packets, settings.waiting_octets),
+            waiting: Waiting::new(
+                settings.waiting_packets,
+                settings.waiting_octets / shared.links.count(),
+            ),
             sealer: Sealer::new(),
             answers: RateLimit::new(ANSWERS_PER_SECOND, ANSWERS_AT_ONCE),
+            outbox: Outbox::new(shared.links.count()),
         }
     }
 
@@ -102,7 +131,7 @@ impl OutboundPath {
             match tun.read(&mut frame) {
                 Ok(len) => {
                     context.counters.add(Count::TunFramesRead, 1);
-                    self.process_frame(context, &frame[..len], tun);
+                    self.process_frame(context, &frame[..len], tun, Origin::Device);
                 }
                 Err(error) => {
                     outcome = match error.kind() {
@@ -119,22 +148,64 @@ impl OutboundPath {
         }
         self.frame = frame;
         self.sealer.flush(context);
+        self.hand_over(context.shared);
         outcome
     }
 
+    /// Seals what other workers read.
+    pub(crate) fn take_handed(
+        &mut self,
+        context: &Context<'_>,
+        parcel: &Parcel<()>,
+        tun: &mut dyn Tun,
+    ) {
+        for index in 0..parcel.len() {
+            self.process_frame(context, parcel.octets(index), tun, Origin::Worker);
+        }
+        self.sealer.flush(context);
+    }
+
+    /// Gives the other workers what is theirs.  False when some of it has to wait.
+    pub(crate) fn hand_over(&mut self, shared: &Shared) -> bool {
+        let links = &shared.links;
+        self.outbox
+            .post_all(|to| &links.of(to).frames, |to| links.of(to).nudge());
+        !self.outbox.is_pending()
+    }
+
     /// Takes a frame (virtio-net header and IP packet) to the arena or to its end.
-    fn process_frame(&mut self, context: &Context<'_>, frame: &[u8], tun: &mut dyn Tun) {
+    fn process_frame(
+        &mut self,
+        context: &Context<'_>,
+        frame: &[u8],
+        tun: &mut dyn Tun,
+        origin: Origin,
+    ) {
         let segments = match parse_frame(frame) {
             Ok(segments) => segments,
             Err(reason) => return context.counters.drop_one(reason),
         };
         let flow = Flow::from(FlowKey::of(segments.packet()));
-        match self.decide(context, &flow) {
+        let verdict = self.decide(context, &flow);
+        let owner = verdict.owner(context);
+        if origin == Origin::Device && owner != context.worker {
+            return self.lay_aside(context, owner, frame);
+        }
+        match verdict {
             Verdict::Protect(pair) => self.dispatch(context, &pair, &segments, tun),
             Verdict::Wait { policy_id, coming } => {
                 self.wait_for_association(context, policy_id, coming, &flow, frame);
             }
             Verdict::Drop(reason) => context.counters.drop_one(reason),
+        }
+    }
+
+    fn lay_aside(&mut self, context: &Context<'_>, owner: usize, frame: &[u8]) {
+        let inbox = &context.shared.links.of(owner).frames;
+        if self.outbox.add(inbox, owner, (), frame) {
+            context.counters.add(Count::HandedOver, 1);
+        } else {
+            context.counters.drop_one(DropReason::Handover);
         }
     }
 
@@ -231,7 +302,7 @@ impl OutboundPath {
                 .any(|pair| pair.live.outbound() == association::Outbound::Active);
             if usable || !known.iter().any(|entry| entry.id == policy_id) {
                 for frame in self.waiting.take(policy_id) {
-                    self.process_frame(context, &frame, tun);
+                    self.process_frame(context, &frame, tun, Origin::Worker);
                 }
             }
         }

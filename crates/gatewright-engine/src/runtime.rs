@@ -7,16 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gatewright_io::{
-    open_esp, open_udp, path_mtu, Encapsulation, LinuxTun, Poller, Socket, SocketOptions, Tun,
-    TunKeeper, TunOptions,
-};
+use gatewright_io::{path_mtu, Encapsulation, Poller, Tun, TunKeeper};
 
 use crate::association::SaParameters;
 use crate::control::{Shared, SocketSlot};
 use crate::counters::Count;
+use crate::devices::{open_sockets, open_tun};
 use crate::error::EngineError;
 use crate::event::Event;
+use crate::guide::KernelTables;
 use crate::link::Command;
 use crate::settings::Settings;
 use crate::worker::{Worker, FIRST_SOCKET_TOKEN, TUN_TOKEN, WAKE_TOKEN};
@@ -48,6 +47,8 @@ struct Running {
     crew: Vec<Member>,
     tun: TunKeeper,
     tun_offload: String,
+    /// How many workers read from the device.
+    tun_queues: usize,
     next_token: u64,
 }
 
@@ -60,8 +61,15 @@ struct Member {
 impl Engine {
     /// An engine that has nothing open yet.
     pub fn new(settings: Settings) -> Result<Self, EngineError> {
+        if !(1..=Settings::MOST_WORKERS).contains(&settings.workers) {
+            return Err(EngineError::Workers(settings.workers));
+        }
+        let shared = Shared::new(settings)?;
+        if shared.links.count() > 1 {
+            shared.steering.get_or_init(KernelTables::new);
+        }
         Ok(Self {
-            shared: Arc::new(Shared::new(settings)?),
+            shared: Arc::new(shared),
             running: Mutex::new(None),
             defect: Arc::default(),
         })
@@ -80,10 +88,12 @@ impl Engine {
         let first_token = running
             .as_ref()
             .map_or(FIRST_SOCKET_TOKEN, |running| running.next_token);
-        let (sockets, next_token) = self.open_sockets(addresses, first_token)?;
+        let (sockets, next_token) = open_sockets(&self.shared, addresses, first_token)?;
         match &mut *running {
             Some(running) => {
-                self.poll_sockets(&running.crew[0].poller, &sockets, first_token)?;
+                for slot in sockets.iter().filter(|slot| slot.token >= first_token) {
+                    watch_socket(&running.crew[slot.worker].poller, slot)?;
+                }
                 running.next_token = next_token;
                 self.shared.use_sockets(sockets)?;
                 // What is gone is closed when this returns, so that it can be opened again.
@@ -97,50 +107,37 @@ impl Engine {
         }
     }
 
-    /// The sockets of `addresses`, those that are open already among them.
-    fn open_sockets(
-        &self,
-        addresses: &[IpAddr],
-        mut token: u64,
-    ) -> Result<(Vec<SocketSlot>, u64), EngineError> {
-        let tables = self.shared.tables();
-        let options = self.socket_options();
-        let mut slots = Vec::with_capacity(addresses.len() * 2);
-        for address in addresses {
-            for encapsulation in [Encapsulation::Udp, Encapsulation::Protocol50] {
-                if let Some(position) = tables.socket(encapsulation, *address) {
-                    slots.push(tables.sockets[position].clone());
-                    continue;
+    fn start(&self, sockets: Vec<SocketSlot>, next_token: u64) -> Result<Running, EngineError> {
+        let queues = open_tun(&self.shared)?;
+        let keeper = queues[0].keeper();
+        let tun_offload = queues[0].offload().describe();
+        let reading = queues.iter().filter(|queue| queue.descriptor().is_some());
+        let tun_queues = reading.count();
+        let pollers = (0..).zip(&queues);
+        let pollers: Vec<Poller> = pollers
+            .map(|(worker, queue)| self.poller(worker, queue))
+            .collect::<Result<_, _>>()?;
+        for slot in &sockets {
+            watch_socket(&pollers[slot.worker], slot)?;
+        }
+        self.shared.use_sockets(sockets)?;
+        // What earlier threads did not live to be told.
+        self.shared.links.forget_commands();
+        let mut crew = Vec::with_capacity(queues.len());
+        for (number, (queue, poller)) in queues.into_iter().zip(pollers).enumerate() {
+            match self.spawn(number, Box::new(queue), poller) {
+                Ok(member) => crew.push(member),
+                Err(error) => {
+                    let _ = self.dismiss(crew);
+                    return Err(error);
                 }
-                let socket = open_socket(encapsulation, *address, self.port(), &options)?;
-                slots.push(SocketSlot { token, socket });
-                token += 1;
             }
         }
-        Ok((slots, token))
-    }
-
-    fn start(&self, sockets: Vec<SocketSlot>, next_token: u64) -> Result<Running, EngineError> {
-        let settings = &self.shared.settings;
-        let options = TunOptions {
-            name: settings.interface.clone(),
-            mtu: settings.mtu,
-            queue: settings.tun_queue,
-            offload: settings.offload,
-        };
-        let tun = LinuxTun::open(&options).map_err(|error| EngineError::Tun {
-            interface: settings.interface.clone(),
-            error,
-        })?;
-        let poller = self.poller(0, &tun)?;
-        self.poll_sockets(&poller, &sockets, FIRST_SOCKET_TOKEN)?;
-        self.shared.use_sockets(sockets)?;
-        let keeper = tun.keeper();
-        let tun_offload = tun.offload().describe();
         Ok(Running {
-            crew: vec![self.spawn(0, Box::new(tun), poller)?],
+            crew,
             tun: keeper,
             tun_offload,
+            tun_queues,
             next_token,
         })
     }
@@ -154,21 +151,6 @@ impl Engine {
         let wake = self.shared.links.of(worker).wake.descriptor();
         watch(&poller, wake, WAKE_TOKEN)?;
         Ok(poller)
-    }
-
-    /// Has the poller watch the sockets that are new: those from `first_token` on.
-    fn poll_sockets(
-        &self,
-        poller: &Poller,
-        sockets: &[SocketSlot],
-        first_token: u64,
-    ) -> Result<(), EngineError> {
-        for slot in sockets.iter().filter(|slot| slot.token >= first_token) {
-            if let Some(descriptor) = slot.socket.descriptor() {
-                watch(poller, descriptor, slot.token)?;
-            }
-        }
-        Ok(())
     }
 
     fn spawn(
@@ -203,16 +185,22 @@ impl Engine {
             .map_err(|error| system("start a packet thread", error))
     }
 
+    /// Ends the threads.
+    fn dismiss(&self, crew: Vec<Member>) -> thread::Result<()> {
+        self.shared.links.command_all(Command::Stop);
+        let mut joined = Ok(());
+        for member in crew {
+            joined = joined.and(member.thread.join());
+        }
+        joined
+    }
+
     /// Stops.  `remove` takes the TUN device away too; without, it stays and blocks.
     pub fn close(&self, remove: bool) -> Result<(), EngineError> {
         let Some(running) = lock(&self.running).take() else {
             return Ok(());
         };
-        self.shared.links.command_all(Command::Stop);
-        let mut joined = Ok(());
-        for member in running.crew {
-            joined = joined.and(member.thread.join());
-        }
+        let joined = self.dismiss(running.crew);
         self.shared.use_sockets(Vec::new())?;
         if remove {
             running
@@ -264,7 +252,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let tables = self.shared.tables();
         let position = tables
-            .socket(Encapsulation::Udp, local)
+            .socket(Encapsulation::Udp, local, 0)
             .ok_or(EngineError::NotOpen(local))?;
         tables.sockets[position]
             .socket
@@ -293,8 +281,14 @@ impl Engine {
             Some(running) => {
                 add("tun_offload", running.tun_offload.clone());
                 add("workers", running.crew.len().to_string());
+                add("tun_queues", running.tun_queues.to_string());
             }
             None => add("workers", "0".to_owned()),
+        }
+        match self.shared.steering.get() {
+            Some(Ok(_)) => add("steering", "by destination and peer".to_owned()),
+            Some(Err(error)) => add("steering", format!("by the first worker ({error})")),
+            None => {}
         }
         for slot in &*self.shared.tables().sockets {
             let local = slot.socket.local();
@@ -314,19 +308,6 @@ impl Engine {
     pub fn event_descriptor(&self) -> i32 {
         self.shared.events.descriptor()
     }
-
-    fn port(&self) -> u16 {
-        self.shared.settings.port
-    }
-
-    fn socket_options(&self) -> SocketOptions {
-        let settings = &self.shared.settings;
-        SocketOptions {
-            mark: settings.mark,
-            buffer: settings.socket_buffer,
-            offload: settings.offload,
-        }
-    }
 }
 
 impl Drop for Engine {
@@ -336,28 +317,10 @@ impl Drop for Engine {
     }
 }
 
-fn open_socket(
-    encapsulation: Encapsulation,
-    address: IpAddr,
-    port: u16,
-    options: &SocketOptions,
-) -> Result<Arc<dyn Socket>, EngineError> {
-    match encapsulation {
-        Encapsulation::Udp => {
-            let local = SocketAddr::new(address, port);
-            match open_udp(local, options) {
-                Ok(socket) => Ok(Arc::new(socket)),
-                Err(error) => Err(EngineError::Udp { local, error }),
-            }
-        }
-        Encapsulation::Protocol50 => match open_esp(address, options) {
-            Ok(socket) => Ok(Arc::new(socket)),
-            Err(error) => Err(EngineError::Esp {
-                local: address,
-                error,
-            }),
-        },
-    }
+fn watch_socket(poller: &Poller, slot: &SocketSlot) -> Result<(), EngineError> {
+    slot.socket
+        .descriptor()
+        .map_or(Ok(()), |descriptor| watch(poller, descriptor, slot.token))
 }
 
 fn watch(poller: &Poller, descriptor: i32, token: u64) -> Result<(), EngineError> {

@@ -11,7 +11,6 @@ use gatewright_packet::{protocol, IpPacket, Ipv4Packet};
 
 use crate::arena::{Arena, Destination};
 use crate::association::Association;
-use crate::control::Tables;
 use crate::counters::{Count, DropReason};
 use crate::event::Expiry;
 use crate::outbound::Context;
@@ -124,7 +123,7 @@ impl Sealer {
         packet: &IpPacket<'_>,
         count: usize,
     ) -> Option<Sending<'a>> {
-        let Some(destination) = destination(context.tables, pair, packet.traffic_class()) else {
+        let Some(destination) = destination(context, pair, packet.traffic_class()) else {
             let count = count as u64;
             context.counters.drop_many(DropReason::NoSocket, count);
             return None;
@@ -196,9 +195,9 @@ impl Sealer {
     }
 }
 
-fn destination(tables: &Tables, pair: &Association, inner_class: u8) -> Option<Destination> {
-    let transport = &pair.transport;
-    let socket = tables.socket(transport.encapsulation, transport.local)?;
+fn destination(context: &Context<'_>, pair: &Association, inner_class: u8) -> Option<Destination> {
+    let (tables, transport) = (context.tables, &pair.transport);
+    let socket = tables.socket(transport.encapsulation, transport.local, context.worker)?;
     Some(Destination {
         socket,
         encapsulation: transport.encapsulation,

@@ -1,5 +1,7 @@
 //! What can be set when an engine is made.
 
+use std::time::Duration;
+
 /// The engine's settings; the defaults are those of a gateway.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -16,8 +18,11 @@ pub struct Settings {
     pub port: u16,
     /// Octets of each socket's buffers.
     pub socket_buffer: u32,
-    /// Packet threads, at least one.
+    /// Packet threads, 1 to [`Settings::MOST_WORKERS`].
     pub workers: usize,
+    /// How long a packet thread looks again and again for more before it sleeps.  It takes a whole
+    /// core while there is traffic, and where cores are short the round trip gets longer by it.
+    pub busy_poll: Duration,
     /// Whether to use segmentation and receive offload where the system has it.
     pub offload: bool,
     /// Packets that may wait for one policy's negotiation.
@@ -40,11 +45,36 @@ impl Default for Settings {
             port: 4500,
             socket_buffer: 16 << 20,
             workers: 1,
+            busy_poll: Duration::ZERO,
             offload: true,
             waiting_packets: 64,
             waiting_octets: 4 << 20,
             ike_queue: 512,
             event_queue: 1 << 14,
         }
+    }
+}
+
+impl Settings {
+    /// More packet threads than this are refused.
+    pub const MOST_WORKERS: usize = 64;
+
+    /// How many packet threads serve a machine of so many cores best.  Each packet also costs about
+    /// as much time in the kernel's own threads as in ours, which is why two cores have work for
+    /// one, and others for half as many.
+    pub fn workers_for(cores: usize) -> usize {
+        const ENOUGH: usize = 8;
+        (cores / 2).clamp(1, ENOUGH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_cores_get_a_worker() {
+        let workers = [0, 1, 2, 3, 4, 8, 16, 128].map(Settings::workers_for);
+        assert_eq!(workers, [1, 1, 1, 1, 2, 4, 8, 8]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use gatewright_io::{fill_random, PathReport, Poller, Ready, Tun};
 
@@ -16,6 +17,11 @@ pub(crate) const TUN_TOKEN: u64 = 0;
 pub(crate) const WAKE_TOKEN: u64 = 1;
 /// Sockets have numbers from here.
 pub(crate) const FIRST_SOCKET_TOKEN: u64 = 2;
+
+/// Parcels of each direction in one go.
+const PARCELS_AT_ONCE: usize = 8;
+/// When to try again to hand over what found an inbox full.
+const RETRY: Duration = Duration::from_millis(1);
 
 /// Everything that one packet thread owns.
 pub struct Worker {
@@ -49,7 +55,7 @@ impl Worker {
         Self {
             number,
             outbound: OutboundPath::new(&shared, u64::from_ne_bytes(seed)),
-            inbound: InboundPath::new(tun.offload()),
+            inbound: InboundPath::new(tun.offload(), shared.links.count()),
             epoch: shared.epoch(),
             shared,
             tun,
@@ -63,14 +69,21 @@ impl Worker {
     /// Fails when the TUN device is gone.
     pub fn turn(&mut self) -> io::Result<()> {
         self.take_changes();
-        let sockets = Arc::clone(&self.tables.sockets);
-        for slot in &*sockets {
+        self.take_parcels();
+        let tables = Arc::clone(&self.tables);
+        let own = tables
+            .sockets
+            .iter()
+            .filter(|slot| slot.worker == self.number);
+        let own: Vec<SocketSlot> = own.cloned().collect();
+        for slot in &own {
             self.receive(slot);
         }
         while self.read_tun()? {}
-        for slot in &*sockets {
+        for slot in &own {
             self.learn_paths(slot);
         }
+        self.hand_over();
         Ok(())
     }
 
@@ -78,12 +91,37 @@ impl Worker {
     ///
     /// Fails when the TUN device is gone.
     pub(crate) fn run(&mut self, poller: &Poller) -> io::Result<()> {
+        let busy_poll = self.shared.settings.busy_poll;
         let mut ready = Vec::new();
+        let mut worked = Instant::now();
         loop {
-            poller.wait(&mut ready, None)?;
+            let spins = !busy_poll.is_zero() && worked.elapsed() < busy_poll;
+            let timeout = if spins {
+                Some(Duration::ZERO)
+            } else {
+                self.patience()
+            };
+            poller.wait(&mut ready, timeout)?;
+            self.link().awake();
+            if !busy_poll.is_zero() && (!ready.is_empty() || self.link().has_parcels()) {
+                worked = Instant::now();
+            }
             if self.handle(&ready)? == Next::Stop {
                 return Ok(());
             }
+        }
+    }
+
+    /// How long it may wait for something new; None for ever.
+    fn patience(&mut self) -> Option<Duration> {
+        if !self.hand_over() {
+            // Somebody's inbox is full: that worker is busy, and does not say when it is not.
+            return Some(RETRY);
+        }
+        if self.link().fall_asleep() {
+            None
+        } else {
+            Some(Duration::ZERO)
         }
     }
 
@@ -94,6 +132,7 @@ impl Worker {
         if self.take_changes() == Next::Stop {
             return Ok(Next::Stop);
         }
+        self.take_parcels();
         for event in ready {
             match event.token {
                 WAKE_TOKEN => {}
@@ -104,6 +143,40 @@ impl Worker {
             }
         }
         Ok(Next::Continue)
+    }
+
+    /// Does what other workers handed over; a bounded part of it, so that the rest gets its turn.
+    fn take_parcels(&mut self) {
+        for _ in 0..PARCELS_AT_ONCE {
+            let Some(parcel) = self.link().frames.take() else {
+                break;
+            };
+            self.with_context(|worker, context| {
+                worker
+                    .outbound
+                    .take_handed(context, &parcel, &mut *worker.tun);
+            });
+            self.link().frames.recycle(parcel);
+        }
+        for _ in 0..PARCELS_AT_ONCE {
+            let Some(mut parcel) = self.link().datagrams.take() else {
+                break;
+            };
+            let effect = self.with_context(|worker, context| {
+                worker
+                    .inbound
+                    .take_handed(context, &mut parcel, &mut *worker.tun)
+            });
+            self.link().datagrams.recycle(parcel);
+            self.heed(effect);
+        }
+    }
+
+    /// Gives the other workers what is theirs.  False when some of it has to wait.
+    fn hand_over(&mut self) -> bool {
+        let frames = self.outbound.hand_over(&self.shared);
+        let datagrams = self.inbound.hand_over(&self.shared);
+        frames && datagrams
     }
 
     fn handle_socket(&mut self, token: u64, event: &Ready) {
@@ -149,6 +222,10 @@ impl Worker {
         let effect = self.with_context(|worker, context| {
             worker.inbound.receive(context, slot, &mut *worker.tun)
         });
+        self.heed(effect);
+    }
+
+    fn heed(&mut self, effect: Effect) {
         if effect == Effect::Activated {
             // What was decided before rests on the older pair; what waited can go.
             self.shared.next_epoch();
@@ -174,6 +251,7 @@ impl Worker {
         let context = Context {
             shared: &shared,
             tables: &tables,
+            worker: self.number,
             counters: &shared.links.of(self.number).counters,
             now: shared.now(),
         };

@@ -16,7 +16,8 @@ mod sys;
 mod tun;
 
 pub use linux::{
-    open_esp, open_udp, EspSocket, LinuxTun, SocketOptions, TunKeeper, TunOptions, UdpSocket,
+    open_esp, open_udp, open_udp_group, EspSocket, LinuxTun, Prefix, SocketOptions, Steering,
+    TunKeeper, TunOptions, UdpSocket,
 };
 pub use receive::{Datagram, ReceiveBatch, CONTROL_LEN, SLOT_LEN};
 pub use socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};

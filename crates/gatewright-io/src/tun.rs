@@ -59,6 +59,7 @@ pub trait Tun: Send {
     /// What was agreed about offload.
     fn offload(&self) -> TunOffload;
 
-    /// The descriptor to wait on; None for a double, which is not waited on.
+    /// The descriptor to wait on; None for a double, and for what is only written to, which are
+    /// not waited on.
     fn descriptor(&self) -> Option<RawFd>;
 }

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gatewright_io::{
-    open_udp, path_mtu, EventFd, Outgoing, Poller, ReceiveBatch, Socket, SocketOptions, UdpSocket,
+    open_udp, open_udp_group, path_mtu, EventFd, Outgoing, Poller, Prefix, ReceiveBatch, Socket,
+    SocketOptions, Steering, UdpSocket,
 };
 
 const OPTIONS: SocketOptions = SocketOptions {
@@ -168,4 +169,65 @@ fn an_event_wakes_until_it_is_cleared() {
     event.clear();
     poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
     assert!(ready.is_empty());
+}
+
+/// Which socket of a group a datagram from `from` comes to.
+fn chosen(group: &[UdpSocket], from: &UdpSocket, payload: &[u8]) -> usize {
+    from.send_one(payload, group[0].local()).unwrap();
+    let poller = Poller::new().unwrap();
+    for (socket, token) in group.iter().zip(0..) {
+        poller.add(socket.descriptor().unwrap(), token).unwrap();
+    }
+    let mut ready = Vec::new();
+    poller
+        .wait(&mut ready, Some(Duration::from_secs(10)))
+        .unwrap();
+    assert_eq!(ready.len(), 1, "one socket gets it");
+    let index = ready[0].token as usize;
+    let mut batch = ReceiveBatch::new(1);
+    group[index].receive(&mut batch).unwrap();
+    assert_eq!(batch.datagram(0).data, payload);
+    index
+}
+
+#[test]
+fn the_peer_says_which_socket_of_a_group_gets_a_datagram() {
+    for (ipv6, address) in [(false, "127.0.0.1"), (true, "::1")] {
+        let steering = match Steering::by_source(ipv6) {
+            Ok(steering) => steering,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                eprintln!("not tested: programs in the kernel take CAP_BPF");
+                return;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let free = std::net::UdpSocket::bind((address, 0)).unwrap();
+        let local = free.local_addr().unwrap();
+        let refused = open_udp_group(local, &OPTIONS, 3, &steering).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        drop(free);
+        let group = open_udp_group(local, &OPTIONS, 3, &steering).unwrap();
+        let refused = open_udp(local, &OPTIONS).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse, "nobody slips in");
+
+        let peer = socket(address, true);
+        // An SA's packet, a keepalive of one octet, and nothing at all.
+        let payloads: [&[u8]; 3] = [&[0x12, 0x34, 0x56, 0x78, 0, 0, 0, 1], &[0xff], &[]];
+        for payload in payloads {
+            assert_eq!(chosen(&group, &peer, payload), 0, "nobody was told of it");
+        }
+        for worker in [2, 1] {
+            let prefix = Prefix::host(peer.local().ip());
+            steering.insert(prefix, worker).unwrap();
+            for payload in payloads {
+                assert_eq!(chosen(&group, &peer, payload), worker as usize);
+            }
+        }
+        steering.remove(Prefix::host(peer.local().ip())).unwrap();
+        steering.insert(Prefix::new(local.ip(), 8), 2).unwrap();
+        assert_eq!(chosen(&group, &peer, &[1]), 2);
+        // Whichever sends, it comes from the group's port.
+        group[1].send_one(&[9], peer.local()).unwrap();
+        assert_eq!(receive(&peer, 1)[0].1, local);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use gatewright_engine::{SaParameters, Settings, Transport};
 use gatewright_esp::{Algorithm, EspKeys};
@@ -11,7 +12,7 @@ use pyo3::prelude::*;
 use crate::errors::refused;
 use crate::messages::{self, EntryTuple, SaCounters, SelectorTuple};
 
-/// The user-space data plane.  Packets move on a thread of its own that never takes the GIL.
+/// The user-space data plane.  Packets move on threads of its own that never take the GIL.
 #[pyclass(frozen)]
 pub(crate) struct Engine {
     engine: gatewright_engine::Engine,
@@ -21,14 +22,25 @@ pub(crate) struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (interface, *, mtu, mark, port, offload))]
-    fn new(interface: String, mtu: u32, mark: u32, port: u16, offload: bool) -> PyResult<Self> {
+    #[pyo3(signature = (interface, *, mtu, mark, port, offload, workers, busy_poll_us))]
+    fn new(
+        interface: String,
+        mtu: u32,
+        mark: u32,
+        port: u16,
+        offload: bool,
+        workers: Option<usize>,
+        busy_poll_us: u32,
+    ) -> PyResult<Self> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let settings = Settings {
             interface: interface.clone(),
             mtu,
             mark,
             port,
             offload,
+            workers: workers.unwrap_or_else(|| Settings::workers_for(cores())),
+            busy_poll: Duration::from_micros(busy_poll_us.into()),
             ..Settings::default()
         };
         let engine = gatewright_engine::Engine::new(settings).map_err(refused)?;

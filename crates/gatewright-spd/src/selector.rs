@@ -5,6 +5,14 @@ use std::net::IpAddr;
 
 use crate::flow::{number, Flow, Version};
 
+/// The address of a number.
+fn address(version: Version, number: u128) -> IpAddr {
+    match version {
+        Version::V4 => IpAddr::V4((number as u32).into()),
+        Version::V6 => IpAddr::V6(number.into()),
+    }
+}
+
 /// How a flow lies to selectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
@@ -73,6 +81,27 @@ impl Selector {
         })
     }
 
+    /// The addresses as prefixes: address and leading bits that count, ascending.
+    pub fn prefixes(&self) -> Vec<(IpAddr, u8)> {
+        let width = match self.version {
+            Version::V4 => 32,
+            Version::V6 => 128,
+        };
+        // Octets of a block of 2^bits addresses, less one.
+        let rest = |bits: u32| u128::MAX.checked_shr(128 - bits).unwrap_or(0);
+        let mut prefixes = Vec::new();
+        let mut next = Some(self.first);
+        while let Some(first) = next.filter(|first| *first <= self.last) {
+            let mut bits = first.trailing_zeros().min(width);
+            while rest(bits) > self.last - first {
+                bits -= 1;
+            }
+            prefixes.push((address(self.version, first), (width - bits) as u8));
+            next = (first + rest(bits)).checked_add(1);
+        }
+        prefixes
+    }
+
     fn any_port(&self) -> bool {
         self.first_port == 0 && self.last_port == u16::MAX
     }
@@ -114,7 +143,7 @@ impl Selectors {
     }
 
     /// The ranges of the far side.
-    pub(crate) fn remote(&self) -> &[Selector] {
+    pub fn remote(&self) -> &[Selector] {
         &self.remote
     }
 
@@ -168,5 +197,36 @@ fn both(source: Fit, destination: impl FnOnce() -> Fit) -> Fit {
         (_, Fit::Outside) => Fit::Outside,
         (Fit::Inside, Fit::Inside) => Fit::Inside,
         _ => Fit::PortsUnknown,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn prefixes(first: &str, last: &str) -> Vec<String> {
+        let range = (first.parse().unwrap(), last.parse().unwrap());
+        let selector = Selector::new(range.0, range.1, 0, (0, u16::MAX)).unwrap();
+        let prefixes = selector.prefixes().into_iter();
+        prefixes.map(|(a, bits)| format!("{a}/{bits}")).collect()
+    }
+
+    #[test]
+    fn a_range_is_the_fewest_prefixes() {
+        assert_eq!(prefixes("10.20.0.0", "10.20.0.255"), ["10.20.0.0/24"]);
+        assert_eq!(prefixes("0.0.0.0", "255.255.255.255"), ["0.0.0.0/0"]);
+        assert_eq!(prefixes("10.0.0.7", "10.0.0.7"), ["10.0.0.7/32"]);
+        assert_eq!(
+            prefixes("10.0.0.1", "10.0.0.6"),
+            ["10.0.0.1/32", "10.0.0.2/31", "10.0.0.4/31", "10.0.0.6/32"]
+        );
+        let all = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
+        assert_eq!(prefixes("::", all), ["::/0"]);
+        assert_eq!(prefixes("::1", all).len(), 128);
+        assert_eq!(
+            prefixes("fd00::ffff", "fd00::1:0"),
+            ["fd00::ffff/128", "fd00::1:0/128"]
+        );
     }
 }

@@ -1,7 +1,7 @@
 """The user-space data plane: ``DataPlane`` over the Rust engine.
 
 Translates the control plane's values into the engine's builtin ones and back; nothing is decided
-here.  Packets move on the engine's own thread, which never takes the interpreter's lock.
+here.  Packets move on the engine's own threads, which never take the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ class EngineDataPlane:
 
     ``interface`` is the device's name (1 to 15 characters), ``mtu`` its MTU in octets.
     ``offload`` False uses no segmentation or receive offload, also where the system has it.
+    ``workers`` is the number of packet threads (1 to 64; None: half of the cores, at most 8),
+    ``busy_poll_us`` for how many microseconds each looks for more before it sleeps.
+
+    Raises ``DataPlaneError`` for a number of workers that cannot be.
     """
 
     def __init__(
@@ -53,10 +57,18 @@ class EngineDataPlane:
         mtu: int = DEFAULT_MTU,
         mark: int = MARK,
         offload: bool = True,
+        workers: int | None = None,
+        busy_poll_us: int = 0,
     ) -> None:
         with _refusals():
             self._engine = _engine.Engine(
-                interface, mtu=mtu, mark=mark, port=NAT_T_PORT, offload=offload
+                interface,
+                mtu=mtu,
+                mark=mark,
+                port=NAT_T_PORT,
+                offload=offload,
+                workers=workers,
+                busy_poll_us=busy_poll_us,
             )
 
     def open(self, local_addresses: Sequence[IPAddress]) -> None:
@@ -132,7 +144,7 @@ class EngineDataPlane:
     def poll_events(self) -> Sequence[Event]:
         """What happened since the last call.
 
-        Raises ``DataPlaneError`` once when the packet thread has ended: by a defect, or because
+        Raises ``DataPlaneError`` once when a packet thread has ended, and with it all: by a defect, or because
         somebody removed the TUN device.
         """
         with _refusals():

@@ -106,6 +106,12 @@ def test_an_address_that_is_not_ours_is_a_sentence(engine: EngineDataPlane) -> N
     assert engine.state().features["workers"] == "0"
 
 
+@pytest.mark.parametrize("workers", [0, 65])
+def test_refuses_a_number_of_workers_that_cannot_be(workers: int) -> None:
+    with pytest.raises(DataPlaneError, match=f"1 to 64 workers, not {workers};"):
+        EngineDataPlane("gwunit2", workers=workers)
+
+
 def test_is_quiet_when_nothing_happens(engine: EngineDataPlane) -> None:
     assert select.select([engine.event_fd()], [], [], 0) == ([], [], [])
     assert engine.poll_events() == []

@@ -1,6 +1,6 @@
 //! Two gateways A and B with a network behind each, on an Internet in memory.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use gatewright_engine::{
@@ -111,10 +111,12 @@ impl Gateway {
         let slots = vec![
             SocketSlot {
                 token: 2,
+                worker: 0,
                 socket: Arc::new(udp),
             },
             SocketSlot {
                 token: 3,
+                worker: 0,
                 socket: Arc::new(esp),
             },
         ];
@@ -289,6 +291,16 @@ pub fn udp_v4(len: usize, dont_fragment: bool, traffic_class: u8, reverse: bool)
     header.identification = 0x4242;
     let mut packet = vec![0; len];
     header
+        .emit(packet.first_chunk_mut().unwrap(), len - 20)
+        .unwrap();
+    fill_udp(&mut packet[20..]);
+    packet
+}
+
+/// A UDP packet of `len` octets in all.
+pub fn udp_v4_between(source: Ipv4Addr, destination: Ipv4Addr, len: usize) -> Vec<u8> {
+    let mut packet = vec![0; len];
+    Ipv4Header::new(source, destination, 17)
         .emit(packet.first_chunk_mut().unwrap(), len - 20)
         .unwrap();
     fill_udp(&mut packet[20..]);

@@ -10,7 +10,8 @@ use crate::tun::{Tun, TunOffload};
 
 #[derive(Debug, Default)]
 struct Queues {
-    to_engine: VecDeque<Vec<u8>>,
+    /// By queue.
+    to_engine: Vec<VecDeque<Vec<u8>>>,
     to_host: VecDeque<Vec<u8>>,
     refuse_writes: bool,
 }
@@ -19,6 +20,7 @@ struct Queues {
 #[derive(Debug)]
 pub struct MemoryTun {
     queues: Arc<Mutex<Queues>>,
+    queue: usize,
     offload: TunOffload,
 }
 
@@ -32,17 +34,39 @@ impl MemoryTun {
     /// A device with this offload, and its host side.
     pub fn new(offload: TunOffload) -> (Self, TunHandle) {
         let queues = Arc::<Mutex<Queues>>::default();
+        lock(&queues).to_engine.push(VecDeque::new());
         let handle = TunHandle {
             queues: Arc::clone(&queues),
         };
-        (Self { queues, offload }, handle)
+        let tun = Self {
+            queues,
+            queue: 0,
+            offload,
+        };
+        (tun, handle)
+    }
+
+    /// One more queue of the device.
+    pub fn another_queue(&self) -> Self {
+        let mut queues = lock(&self.queues);
+        queues.to_engine.push(VecDeque::new());
+        Self {
+            queues: Arc::clone(&self.queues),
+            queue: queues.to_engine.len() - 1,
+            offload: self.offload,
+        }
     }
 }
 
 impl TunHandle {
-    /// The host sends a frame into the device.
+    /// The host sends a frame into the device's first queue.
     pub fn send(&self, frame: Vec<u8>) {
-        lock(&self.queues).to_engine.push_back(frame);
+        self.send_to(0, frame);
+    }
+
+    /// The host sends a frame into one of the device's queues.
+    pub fn send_to(&self, queue: usize, frame: Vec<u8>) {
+        lock(&self.queues).to_engine[queue].push_back(frame);
     }
 
     /// The next frame that the engine wrote.
@@ -58,7 +82,7 @@ impl TunHandle {
 
 impl Tun for MemoryTun {
     fn read(&mut self, frame: &mut [u8]) -> io::Result<usize> {
-        let Some(next) = lock(&self.queues).to_engine.pop_front() else {
+        let Some(next) = lock(&self.queues).to_engine[self.queue].pop_front() else {
             return Err(io::ErrorKind::WouldBlock.into());
         };
         let len = next.len().min(frame.len());

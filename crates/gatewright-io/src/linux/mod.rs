@@ -2,12 +2,14 @@
 
 mod esp;
 mod sending;
+mod steering;
 mod tun;
 mod udp;
 
 pub use esp::{open_esp, EspSocket};
+pub use steering::{Prefix, Steering};
 pub use tun::{LinuxTun, TunKeeper, TunOptions};
-pub use udp::{open_udp, UdpSocket};
+pub use udp::{open_udp, open_udp_group, UdpSocket};
 
 use std::os::fd::BorrowedFd;
 

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
-use crate::sys::{attach_tun, configure_interface, persist_tun, set_tun_offload};
+use super::steering::Steering;
+use crate::sys::{attach_tun, configure_interface, persist_tun, set_tun_offload, steer_tun};
 use crate::tun::{Tun, TunOffload};
 
 /// How to set up the device.
@@ -28,6 +29,8 @@ pub struct LinuxTun {
     name: String,
     device: Arc<File>,
     offload: TunOffload,
+    /// Whether frames are read from it.
+    reads: bool,
 }
 
 /// Keeps the device open beside its worker.
@@ -52,12 +55,9 @@ impl LinuxTun {
     /// Fails with [`io::ErrorKind::NotFound`] without `/dev/net/tun`, `PermissionDenied` without
     /// CAP_NET_ADMIN, `InvalidInput` when the name is that of another kind of interface.
     pub fn open(options: &TunOptions) -> io::Result<Self> {
-        let device = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
-            .open("/dev/net/tun")?;
-        attach_tun(device.as_fd(), &options.name)?;
+        let device = open_queue(&options.name)?;
+        // Of an earlier process.  Kernels before 4.16 have none.
+        let _ = steer_tun(device.as_fd(), None);
         persist_tun(device.as_fd(), true)?;
         keep_ipv6_silent(&options.name);
         configure_interface(&options.name, options.mtu, options.queue)?;
@@ -71,13 +71,49 @@ impl LinuxTun {
             name: options.name.clone(),
             device: Arc::new(device),
             offload,
+            reads: true,
         })
+    }
+
+    /// Has `steering` choose the queue of each packet, by the order in which they were opened.
+    pub fn steer(&self, steering: &Steering) -> io::Result<()> {
+        steer_tun(self.device.as_fd(), Some(steering.program()))
+    }
+
+    /// One more queue of the device.
+    pub fn another_queue(&self) -> io::Result<Self> {
+        Ok(Self {
+            name: self.name.clone(),
+            device: Arc::new(open_queue(&self.name)?),
+            offload: self.offload,
+            reads: true,
+        })
+    }
+
+    /// A hold on this queue for writing; frames are read by somebody else.
+    pub fn writer(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            device: Arc::clone(&self.device),
+            offload: self.offload,
+            reads: false,
+        }
     }
 
     /// A second hold on the device.
     pub fn keeper(&self) -> TunKeeper {
         TunKeeper(Arc::clone(&self.device))
     }
+}
+
+fn open_queue(name: &str) -> io::Result<File> {
+    let device = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open("/dev/net/tun")?;
+    attach_tun(device.as_fd(), name)?;
+    Ok(device)
 }
 
 /// Somebody took the device away under its descriptor.
@@ -137,6 +173,6 @@ impl Tun for LinuxTun {
     }
 
     fn descriptor(&self) -> Option<RawFd> {
-        Some(self.device.as_raw_fd())
+        self.reads.then(|| self.device.as_raw_fd())
     }
 }

@@ -6,12 +6,13 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::sending::{send_all, Outlet, WAIT};
+use super::steering::Steering;
 use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
 use crate::receive::ReceiveBatch;
 use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
 use crate::sys::{
-    bound_socket, read_path_reports, receive_many, send_many, send_single, set_option, try_option,
-    wait_writable,
+    bound_again, bound_socket, read_path_reports, receive_many, send_many, send_single, set_option,
+    try_option, wait_writable,
 };
 
 /// A UDP socket on one local address.
@@ -29,6 +30,34 @@ pub struct UdpSocket {
 /// when the address is not one of this machine.
 pub fn open_udp(local: SocketAddr, options: &SocketOptions) -> io::Result<UdpSocket> {
     let fd = bound_socket(local, libc::SOCK_DGRAM, libc::IPPROTO_UDP, options.mark)?;
+    set_up(fd, local, options)
+}
+
+/// Opens `count` sockets on `local`, among which `steering` chooses for each datagram.  Through
+/// whichever one sends, it comes from the same port.
+///
+/// Fails as [`open_udp`], and when the kernel does not take the program.
+pub fn open_udp_group(
+    local: SocketAddr,
+    options: &SocketOptions,
+    count: usize,
+    steering: &Steering,
+) -> io::Result<Vec<UdpSocket>> {
+    let mut group = vec![open_udp(local, options)?];
+    for _ in 1..count {
+        let fd = bound_again(group[0].fd.as_fd(), local, options.mark)?;
+        group.push(set_up(fd, local, options)?);
+    }
+    set_option(
+        group[0].fd.as_fd(),
+        libc::SOL_SOCKET,
+        libc::SO_ATTACH_REUSEPORT_EBPF,
+        steering.program().as_raw_fd(),
+    )?;
+    Ok(group)
+}
+
+fn set_up(fd: OwnedFd, local: SocketAddr, options: &SocketOptions) -> io::Result<UdpSocket> {
     let socket = fd.as_fd();
     set_buffers(socket, options.buffer);
     set_path_mtu_discovery(socket, local.is_ipv4())?;

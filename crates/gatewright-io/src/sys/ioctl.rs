@@ -62,6 +62,15 @@ pub(crate) fn set_tun_offload(fd: BorrowedFd<'_>, flags: u32) -> io::Result<()> 
     Ok(())
 }
 
+/// Has a program choose the queue of each packet, or with None the kernel, which learns from what
+/// is written.
+pub(crate) fn steer_tun(fd: BorrowedFd<'_>, program: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let program: libc::c_int = program.map_or(-1, |program| program.as_raw_fd());
+    // SAFETY: TUNSETSTEERINGEBPF reads one int, which `program` is.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TUNSETSTEERINGEBPF as _, &program) })?;
+    Ok(())
+}
+
 /// Sets MTU and transmit queue length of an interface and takes it up.
 pub(crate) fn configure_interface(name: &str, mtu: u32, queue: u32) -> io::Result<()> {
     // SAFETY: socket() has no memory arguments.

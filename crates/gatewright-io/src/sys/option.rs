@@ -15,6 +15,40 @@ pub(crate) fn bound_socket(
     protocol: libc::c_int,
     mark: u32,
 ) -> io::Result<OwnedFd> {
+    let socket = unbound_socket(local, kind, protocol, mark)?;
+    bind(socket.as_fd(), local)?;
+    Ok(socket)
+}
+
+/// A further UDP socket on the address of `first`.  The kernel gives a datagram to one of them; a
+/// program attached to either chooses, by the order in which they were bound.
+///
+/// The first was bound for itself, so that another program that has the port is noticed.
+pub(crate) fn bound_again(
+    first: BorrowedFd<'_>,
+    local: SocketAddr,
+    mark: u32,
+) -> io::Result<OwnedFd> {
+    set_option(first, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    let socket = unbound_socket(local, libc::SOCK_DGRAM, libc::IPPROTO_UDP, mark)?;
+    set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    bind(socket.as_fd(), local)?;
+    Ok(socket)
+}
+
+fn bind(socket: BorrowedFd<'_>, local: SocketAddr) -> io::Result<()> {
+    let (address, len) = RawAddress::new(local);
+    // SAFETY: `address` is valid for `len` octets and outlives the call.
+    check(unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr(), len) })?;
+    Ok(())
+}
+
+fn unbound_socket(
+    local: SocketAddr,
+    kind: libc::c_int,
+    protocol: libc::c_int,
+    mark: u32,
+) -> io::Result<OwnedFd> {
     let family = if local.is_ipv4() {
         libc::AF_INET
     } else {
@@ -33,9 +67,6 @@ pub(crate) fn bound_socket(
     if local.is_ipv6() && protocol != libc::IPPROTO_ESP {
         set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
     }
-    let (address, len) = RawAddress::new(local);
-    // SAFETY: `address` is valid for `len` octets and outlives the call.
-    check(unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr(), len) })?;
     Ok(socket)
 }
 
