@@ -157,3 +157,38 @@ fn the_window_is_as_wide_as_it_says() {
         assert_eq!(window.commit(u64::from(left)), Err(ReplayError::TooOld));
     }
 }
+
+/// All of these fit into the window whoever comes first, so none may be refused but its copies: by
+/// workers that get every number, each in an order of its own, across the end of a subspace.
+#[test]
+fn of_many_workers_in_any_order_each_number_is_recorded_exactly_once() {
+    const NUMBERS: u64 = 4000;
+    const WORKERS: u64 = 4;
+    let first = (1u64 << 32) - NUMBERS / 2;
+    let window = ReplayWindow::new(4096, true);
+    window.commit(first - 1).unwrap();
+    let recorded: Vec<Vec<u64>> = std::thread::scope(|scope| {
+        let race = |worker: u64| {
+            let window = &window;
+            // Steps without a common divisor with NUMBERS reach every number once.
+            let step = [1, 1999, 2001, 3999][worker as usize];
+            let order = (0..NUMBERS).map(move |i| first + (i * step + worker * 977) % NUMBERS);
+            scope.spawn(move || -> Vec<u64> {
+                let mine = order.filter(|seq| {
+                    let inferred = window.check(*seq as u32);
+                    assert!(
+                        matches!(inferred, Err(ReplayError::Duplicate)) || inferred == Ok(*seq)
+                    );
+                    inferred.is_ok() && window.commit(*seq).is_ok()
+                });
+                mine.collect()
+            })
+        };
+        let workers: Vec<_> = (0..WORKERS).map(race).collect();
+        workers.into_iter().map(|w| w.join().unwrap()).collect()
+    });
+    let mut all = recorded.concat();
+    all.sort_unstable();
+    assert!(all.into_iter().eq(first..first + NUMBERS));
+    assert_eq!(window.top(), first + NUMBERS - 1);
+}
