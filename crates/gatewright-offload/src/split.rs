@@ -107,7 +107,8 @@ impl<'a> Splitter<'a> {
         let completion = if header.needs_checksum {
             let start = usize::from(header.checksum_start);
             let offset = usize::from(header.checksum_offset);
-            if start + offset + 2 > len {
+            // Behind the IP headers: these have no sum that a host leaves to its device.
+            if start < packet.upper_layer().offset || start + offset + 2 > len {
                 return Err(SplitError::Inconsistent);
             }
             Some((start, offset))

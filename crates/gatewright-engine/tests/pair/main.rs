@@ -1,7 +1,9 @@
 //! Two engines joined in memory: what each does with packets, without a system under it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod anything;
 mod crew;
+mod ecn;
 mod errors;
 mod limits;
 mod noise;

@@ -29,7 +29,7 @@ pub struct Gateway {
 }
 
 /// What crosses the Internet, and how.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Tunnel {
     pub encapsulation: Encapsulation,
     pub outer_v6: bool,

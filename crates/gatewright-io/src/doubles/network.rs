@@ -22,6 +22,7 @@ struct InFlight {
 struct State {
     queues: HashMap<(Encapsulation, SocketAddr), VecDeque<InFlight>>,
     mtu: Option<usize>,
+    ecn: Option<u8>,
     recording: Vec<Vec<u8>>,
     record: bool,
 }
@@ -49,6 +50,11 @@ impl MemoryNetwork {
     /// Refuses larger IP packets from now on, and tells the sender.
     pub fn set_mtu(&self, mtu: Option<usize>) {
         lock(&self.state).mtu = mtu;
+    }
+
+    /// A router on the way sets the ECN field of every outer header from now on (0 to 3).
+    pub fn set_ecn(&self, ecn: Option<u8>) {
+        lock(&self.state).ecn = ecn;
     }
 
     /// Keeps a copy of every datagram from now on.
@@ -114,9 +120,17 @@ impl MemorySocket {
                 (SocketAddr::new(to.ip(), 0), data.get(40..).unwrap_or(&[]))
             }
         };
+        let mut data = data.to_vec();
+        let mark = |tos: u8| state.ecn.map_or(tos, |ecn| (tos & !0b11) | ecn);
+        let tos = mark(tos);
+        if let (Encapsulation::Protocol50, SocketAddr::V4(_), Some(octet)) =
+            (self.encapsulation, to, data.get_mut(1))
+        {
+            *octet = mark(*octet);
+        }
         if let Some(queue) = state.queues.get_mut(&(self.encapsulation, to)) {
             queue.push_back(InFlight {
-                data: data.to_vec(),
+                data,
                 from: self.local,
                 tos,
             });
