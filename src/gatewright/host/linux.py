@@ -39,19 +39,20 @@ class LinuxHost:
 
     def install_guards(self, policy: CompiledPolicy) -> None:
         wanted = self._wanted_guards(policy)
-        existing = netfilter.read_counters(self.names)
-        netfilter.apply(wanted + guards.superfluous(policy, self.names, existing))
+        existing = netfilter.contents(self.names)
+        gone = wanted.superfluous(self.names, existing.counters, existing.tables)
+        netfilter.apply(wanted.text + gone)
         listed = netfilter.rules(self.names)
         # Counted after listing: what somebody took away in between must not pass for the truth.
-        whole = netfilter.count_rules(self.names) == wanted.count("\nadd rule ")
-        self._standing = (wanted, listed) if whole else None
-        self._write_guards(wanted)
+        whole = _is_whole(wanted, netfilter.contents(self.names, elements=True))
+        self._standing = (wanted.text, listed) if whole else None
+        self._write_guards(wanted.text)
 
     def guards_stand(self, policy: CompiledPolicy) -> bool:
         if self._standing is None:
             return False
         wanted, rules = self._standing
-        return wanted == self._wanted_guards(policy) and rules == netfilter.rules(self.names)
+        return wanted == self._wanted_guards(policy).text and rules == netfilter.rules(self.names)
 
     def steer(self, policy: CompiledPolicy) -> None:
         wanted = plan(policy, self.names, self.local_addresses())
@@ -98,8 +99,8 @@ class LinuxHost:
     def guard_counters(self) -> Mapping[str, int]:
         return netfilter.read_counters(self.names)
 
-    def _wanted_guards(self, policy: CompiledPolicy) -> str:
-        """As a transaction.  What was external stays so while the endpoints are the same."""
+    def _wanted_guards(self, policy: CompiledPolicy) -> guards.Ruleset:
+        """What was external stays so while the endpoints are the same."""
         own = guards.endpoints(policy)
         former = self._outside.get(own, ())
         links = netlink.interfaces(self.names)
@@ -134,6 +135,11 @@ class LinuxHost:
             temporary.replace(self._guards_file)
         except OSError as error:
             raise _not_written(self._guards_file, error) from error
+
+
+def _is_whole(wanted: guards.Ruleset, standing: netfilter.Contents) -> bool:
+    rules = sum(map(len, wanted.chains.values()))
+    return (rules, wanted.elements) == (standing.rules, standing.elements)
 
 
 def _not_written(path: Path, error: OSError) -> HostError:

@@ -72,7 +72,7 @@ class MemoryHost:
     def _wanted(self, policy: CompiledPolicy) -> str:
         links = {each.interface for each in self.addresses}
         external = external_interfaces(policy, self.addresses, links)
-        return guards.ruleset(policy, self.names, external)
+        return guards.ruleset(policy, self.names, external).text
 
     def _call(self, name: str) -> None:
         if name in self.refuse:

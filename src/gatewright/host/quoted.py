@@ -28,9 +28,11 @@ _EXTENSIONS = "{ 0, 43, 44, 60 }"
 _PLAIN_IPV4 = "0x45"  # version 4, a header without options
 
 
-def errors_about(one: Flow) -> Iterator[str]:
-    """Expressions for the ICMP errors that quote a packet of this flow."""
-    ends = quoted_ends(one.source, one.destination)
+def errors_about(one: Flow, ends: str) -> Iterator[str]:
+    """Expressions for the ICMP errors that quote a packet of this flow.
+
+    ``ends`` matches by the addresses: ``quoted_ends``, or a table that has them among others.
+    """
     if not one.protocol:
         yield ends
         return
@@ -42,9 +44,8 @@ def errors_about(one: Flow) -> Iterator[str]:
     yield f"{protocol}{plain}{_ports(one)}"
 
 
-def errors_perhaps_about(one: Flow) -> Iterator[str]:
+def errors_perhaps_about(one: Flow, ends: str) -> Iterator[str]:
     """Expressions for those of which it cannot be told whether they do."""
-    ends = quoted_ends(one.source, one.destination)
     if one.version == 6 and one.protocol:
         yield f"{ends} @th,{_PROTOCOL[6]},8 {_EXTENSIONS}"
     elif one.needs_transport_header:
@@ -61,6 +62,12 @@ def quoted_ends(source: TrafficSelector, destination: TrafficSelector) -> str:
         if last - first < 2**size - 1:
             parts.append(f"@th,{bit},{size} {_numbers((first, last), size // 4)}")
     return " ".join(parts)
+
+
+def quoted_address(width: int, *, source: bool) -> str:
+    """One address of the quoted packet; ``width`` is its size in bits."""
+    bit = _ADDRESSES[4 if width == 32 else 6][0 if source else 1]
+    return f"@th,{bit},{width}"
 
 
 def _ports(one: Flow) -> str:

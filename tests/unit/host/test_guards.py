@@ -1,15 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address
-
-import pytest
 
 from gatewright.host import guards
 from gatewright.host.names import HostNames
-from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.policy.compiled import Action, SpdEntry
-from gatewright.policy.flows import flow
 from tests.support.policies import entry, policy, selector
 
 NAMES = HostNames()
@@ -18,60 +13,8 @@ A, B = "192.168.10.0/24", "10.20.0.0/24"
 
 def rules(*entries: SpdEntry, external: Sequence[str] = ()) -> tuple[list[str], list[str]]:
     wanted = policy(*entries)
-    return (
-        list(guards.outbound_rules(wanted, NAMES, external)),
-        list(guards.inbound_rules(wanted, NAMES, external)),
-    )
-
-
-@pytest.mark.parametrize(
-    ("source", "destination", "expected"),
-    [
-        (selector(A), selector(B), "ip saddr 192.168.10.0/24 ip daddr 10.20.0.0/24"),
-        (selector("10.0.0.1/32"), selector("0.0.0.0/0"), "ip saddr 10.0.0.1"),
-        (selector("0.0.0.0/0"), selector("0.0.0.0/0"), "meta nfproto ipv4"),
-        (selector("::/0"), selector("::/0"), "meta nfproto ipv6"),
-        (selector("fd00::/64"), selector("::/0"), "ip6 saddr fd00::/64"),
-        (
-            selector(A, 6),
-            selector(B, 6, 80, 90),
-            "ip saddr 192.168.10.0/24 ip daddr 10.20.0.0/24 meta l4proto 6 th dport 80-90",
-        ),
-        (
-            selector("10.0.0.1/32", 17, 53, 53),
-            selector("10.0.0.2/32"),
-            "ip saddr 10.0.0.1 ip daddr 10.0.0.2 meta l4proto 17 th sport 53",
-        ),
-        (
-            selector("10.0.0.1/32", 1, 0x0800, 0x08FF),
-            selector("10.0.0.2/32", 1),
-            "ip saddr 10.0.0.1 ip daddr 10.0.0.2 meta l4proto 1 @th,0,16 2048-2303",
-        ),
-        (
-            selector("10.0.0.1/32", 47),
-            selector("10.0.0.2/32", 47),
-            "ip saddr 10.0.0.1 ip daddr 10.0.0.2 meta l4proto 47",
-        ),
-    ],
-)
-def test_a_flow_as_an_expression(
-    source: TrafficSelector, destination: TrafficSelector, expected: str
-) -> None:
-    one = flow(source, destination)
-    assert one is not None
-    assert guards.match(one) == expected
-
-
-def test_selectors_that_have_no_packet_in_common_make_no_rule() -> None:
-    assert flow(selector(A, 6), selector(B, 17)) is None
-    assert flow(selector(A), selector("fd00::/64")) is None
-
-
-def test_a_range_that_is_no_prefix_is_written_as_one() -> None:
-    source = TrafficSelector(ip_address("10.0.0.5"), ip_address("10.0.0.77"))
-    one = flow(source, selector(B))
-    assert one is not None
-    assert guards.match(one).startswith("ip saddr 10.0.0.5-10.0.0.77 ")
+    chains = guards.ruleset(wanted, NAMES, external).chains
+    return list(chains["outbound"]), list(chains["inbound"])
 
 
 def test_protected_traffic_is_dropped_in_both_directions_unless_by_the_tun_device() -> None:
@@ -119,8 +62,8 @@ def test_a_home_network_is_exempt_but_not_on_the_external_interface() -> None:
 
 def test_one_transaction_empties_and_fills_and_removes_old_counters() -> None:
     wanted = policy(entry(7, A, B))
-    text = guards.ruleset(wanted, NAMES)
-    text += guards.superfluous(wanted, NAMES, ["protect_out_7", "protect_out_6"])
+    made = guards.ruleset(wanted, NAMES)
+    text = made.text + made.superfluous(NAMES, ["protect_out_7", "protect_out_6"], [])
     lines = text.splitlines()
     assert lines[0] == "add table inet gatewright"
     assert lines[-1] == "delete counter inet gatewright protect_out_6"
@@ -143,7 +86,7 @@ def test_counters_name_entry_tunnel_and_direction() -> None:
 
 
 def passing(*entries: SpdEntry, external: Sequence[str] = ("wan",)) -> list[str]:
-    return list(guards.passing_rules(policy(*entries), NAMES, external))
+    return list(guards.ruleset(policy(*entries), NAMES, external).chains["passing"])
 
 
 def test_what_came_out_of_the_tunnel_does_not_leave_by_an_external_interface() -> None:
@@ -164,11 +107,8 @@ def test_what_address_translation_made_protected_is_dropped_on_its_way_in() -> N
 
 
 def errors(*entries: SpdEntry) -> dict[str, list[str]]:
-    text = guards.ruleset(policy(*entries), NAMES).splitlines()
-    return {
-        chain: [line.partition(f"gatewright {chain} ")[2] for line in text if f" {chain} " in line]
-        for chain in ("errors_out", "errors_in")
-    }
+    chains = guards.ruleset(policy(*entries), NAMES).chains
+    return {chain: list(chains[chain]) for chain in ("errors_out", "errors_in")}
 
 
 def test_errors_about_what_the_tunnel_carried_are_dropped() -> None:

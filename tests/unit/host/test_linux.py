@@ -11,6 +11,7 @@ import pytest
 from gatewright.host import linux
 from gatewright.host.linux import LinuxHost
 from gatewright.host.names import HostError, HostNames
+from gatewright.host.netfilter import Contents
 from gatewright.host.steering import LocalAddress, Plan
 from gatewright.policy.compiled import Action
 from tests.support.policies import entry, policy, selector
@@ -53,9 +54,9 @@ class Kernel:
         del names
         return self.ruleset
 
-    def count_rules(self, names: HostNames) -> int:
-        del names
-        return self.ruleset.count("\nadd rule ")
+    def contents(self, names: HostNames, *, elements: bool = False) -> Contents:
+        del names, elements
+        return Contents(rules=self.ruleset.count("\nadd rule "))
 
     def read_counters(self, names: HostNames) -> dict[str, int]:
         del names

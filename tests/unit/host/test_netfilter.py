@@ -40,17 +40,33 @@ def test_a_missing_program_is_explained(tmp_path: Path, monkeypatch: pytest.Monk
         netfilter.apply("")
 
 
-def test_counters_of_a_table_that_is_not_there_are_none(nft: Path) -> None:
-    write(nft, """echo '{"nftables": [{"metainfo": {}}, {"table": {"name": "other"}}]}'""")
+def test_a_table_that_is_not_there_has_nothing(nft: Path) -> None:
+    write(nft, "echo 'Error: No such file or directory' >&2; exit 1")
     assert netfilter.read_counters(HostNames()) == {}
+    assert netfilter.rules(HostNames()) == ""
+    assert netfilter.contents(HostNames()) == netfilter.Contents()
+    assert not netfilter.table_exists(HostNames())
+
+
+def test_what_cannot_be_listed_for_another_reason_is_an_error(nft: Path) -> None:
+    write(nft, "echo 'Error: Operation not permitted' >&2; exit 1")
+    with pytest.raises(HostError, match="CAP_NET_ADMIN"):
+        netfilter.table_exists(HostNames())
 
 
 def test_counters_are_read_by_name(nft: Path) -> None:
-    write(
-        nft,
-        """case "$*" in
-*tables*) echo '{"nftables": [{"table": {"name": "gatewright"}}]}' ;;
-*) echo '{"nftables": [{"counter": {"name": "protect_out_1", "packets": 5, "bytes": 9}}]}' ;;
-esac""",
-    )
+    counter = '{"counter": {"name": "protect_out_1", "packets": 5, "bytes": 9}}'
+    write(nft, f"""echo '{{"nftables": [{counter}]}}'""")
     assert netfilter.read_counters(HostNames()) == {"protect_out_1": 5}
+
+
+def test_contents_are_names_and_counts(nft: Path) -> None:
+    objects = (
+        '{"metainfo": {}}, {"table": {"name": "gatewright"}}, {"counter": {"name": "c"}}, '
+        '{"map": {"name": "m", "elem": [["a", "c"], ["b", "c"]]}}, {"set": {"name": "s"}}, '
+        '{"rule": {}}, {"rule": {}}, {"rule": {}}'
+    )
+    write(nft, f"""echo '{{"nftables": [{objects}]}}'""")
+    assert netfilter.contents(HostNames(), elements=True) == netfilter.Contents(
+        frozenset({"c"}), frozenset({("map", "m"), ("set", "s")}), rules=3, elements=2
+    )

@@ -17,12 +17,12 @@ def test_the_user_space_engine_has_the_tunnel_in_its_device() -> None:
     shows = shown_by(Engine.USER_SPACE, NAMES)
     assert shows.leaving == ('oifname { "gatewright0", "lo" }',)
     assert shows.arrived == ('iifname { "gatewright0", "lo" }',)
-    assert "ipsec" not in guards.ruleset(POLICY, NAMES, ["wan"])
+    assert "ipsec" not in guards.ruleset(POLICY, NAMES, ["wan"]).text
 
 
 def test_the_kernel_has_it_in_route_and_security_path() -> None:
-    outbound = list(guards.outbound_rules(WITH_KERNEL, NAMES))
-    inbound = list(guards.inbound_rules(WITH_KERNEL, NAMES))
+    chains = guards.ruleset(WITH_KERNEL, NAMES).chains
+    outbound, inbound = chains["outbound"], chains["inbound"]
     assert outbound[2:4] == ['oifname { "gatewright0", "lo" } return', "rt ipsec exists return"]
     assert inbound[:2] == ['iifname "lo" return', "meta ipsec exists return"]
     assert outbound[-1].endswith("counter name protect_out_7 drop")
@@ -30,11 +30,12 @@ def test_the_kernel_has_it_in_route_and_security_path() -> None:
 
 
 def test_with_the_kernel_nothing_is_excused_for_coming_from_the_tun_device() -> None:
-    rules = [*guards.inbound_rules(WITH_KERNEL, NAMES), *guards.passing_rules(WITH_KERNEL, NAMES)]
+    chains = guards.ruleset(WITH_KERNEL, NAMES).chains
+    rules = [*chains["inbound"], *chains["passing"]]
     assert not [rule for rule in rules if "gatewright0" in rule]
 
 
 def test_what_the_kernel_decrypted_does_not_leave_by_an_external_interface() -> None:
-    first = next(guards.passing_rules(WITH_KERNEL, NAMES, ["wan"]))
+    first = guards.ruleset(WITH_KERNEL, NAMES, ["wan"]).chains["passing"][0]
     assert first.startswith('meta ipsec exists rt ipsec missing oifname { "wan" } ')
     assert first.endswith("counter name protect_out_7 drop")
