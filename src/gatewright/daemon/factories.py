@@ -8,12 +8,17 @@ from gatewright.audit.keylog import KeyLog
 from gatewright.daemon.executor import KeyExport
 from gatewright.dataplane.engine import EngineDataPlane
 from gatewright.dataplane.interface import DataPlane
+from gatewright.dataplane.kernel.leftovers import remove_leftovers
+from gatewright.dataplane.kernel.plane import KernelDataPlane
 from gatewright.host.names import HostNames
+from gatewright.policy.compiled import Engine
 
 
-def engine(names: HostNames) -> DataPlane:
-    """The user-space packet engine, not yet open."""
-    return EngineDataPlane(names.tun, mark=names.mark)
+def data_plane(names: HostNames, engine: Engine) -> DataPlane:
+    """An engine, not yet open.  Raises DataPlaneError: there is none of that kind here."""
+    if engine is Engine.KERNEL:
+        return KernelDataPlane(names.tun, mark=names.mark)
+    return EngineDataPlane(names.tun, mark=names.mark, clear_others=remove_leftovers)
 
 
 def key_export(directory: Path | None) -> KeyExport | None:

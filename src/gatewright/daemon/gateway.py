@@ -24,6 +24,7 @@ from gatewright.control import models
 from gatewright.control.service import CommandRefusedError
 from gatewright.daemon.changes import sentences
 from gatewright.daemon.connection_types import require_connection_types
+from gatewright.daemon.engines import Choice, decided
 from gatewright.daemon.failures import Failures
 from gatewright.daemon.loop import Loop
 from gatewright.daemon.persistence import Assigned, AssignedStore
@@ -35,7 +36,7 @@ from gatewright.host.guards import endpoints
 from gatewright.host.interface import Host
 from gatewright.host.names import HostError
 from gatewright.ipsec.selectors import IPAddress
-from gatewright.policy.compiled import CompiledPolicy
+from gatewright.policy.compiled import CompiledPolicy, Engine
 
 _FAREWELL = 2.0  # seconds for peers to acknowledge that their SAs are deleted
 _SYSTEM_ERRORS = (HostError, DataPlaneError, SocketError)
@@ -43,10 +44,11 @@ _SYSTEM_ERRORS = (HostError, DataPlaneError, SocketError)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What is assigned now: as written, compiled for which addresses, and as shown."""
+    """What is assigned now: as written, compiled for which engine and addresses, and as shown."""
 
     assigned: Assigned
     compiled: CompiledPolicy
+    choice: Choice
     addresses: tuple[IPAddress, ...]
     shown: models.Policy
 
@@ -58,7 +60,8 @@ class Parts:
     loop: Loop
     sockets: Sockets
     host: Host
-    make_dataplane: Callable[[], DataPlane]
+    make_dataplane: Callable[[Engine], DataPlane]
+    choose: Callable[[CompiledPolicy], Choice]
     prepare: Preparer
     secrets: SecretSwitch
     trail: Trail
@@ -77,6 +80,7 @@ class Gateway:
         self.parts = parts
         self.in_force: InForce | None = None
         self._forwarding = forwarding
+        self._engine = Engine.USER_SPACE  # of the data plane at hand
         self._one_at_a_time = asyncio.Lock()
 
     async def assign(
@@ -135,7 +139,7 @@ class Gateway:
             self.parts.sockets.close()
             self.in_force = None
             try:
-                self._replace_dataplane(remove=True)
+                self._replace_dataplane(Engine.USER_SPACE, remove=True)
                 await asyncio.to_thread(self.parts.host.remove)
             except _SYSTEM_ERRORS as error:
                 what = "The policy could not be taken back in full. Unassign it again."
@@ -162,7 +166,7 @@ class Gateway:
     ) -> models.AssignResult:
         parts = self.parts
         try:
-            addresses, prepared = await self._prepare(text, filename)
+            addresses, choice, prepared = await self._prepare(text, filename)
             notices = await self._enforce(prepared)
         except _SYSTEM_ERRORS as error:
             raise _system_refused("The policy could not be put in force.", error) from None
@@ -175,7 +179,7 @@ class Gateway:
             restored=restored_from is not None,
         )
         assigned = Assigned(text, filename, time)
-        self.in_force = InForce(assigned, compiled, addresses, shown)
+        self.in_force = InForce(assigned, compiled, choice, addresses, shown)
         parts.failures.keep(connection.name for connection in compiled.connections)
         notices = [*notices, *await asyncio.to_thread(self._remember, assigned)]
         changes = sentences(former.compiled if former else None, compiled)
@@ -199,13 +203,17 @@ class Gateway:
             ]
         return []
 
-    async def _prepare(self, text: str, filename: str) -> tuple[tuple[IPAddress, ...], Prepared]:
-        """The policy for the machine's addresses as they are now, and these."""
+    async def _prepare(
+        self, text: str, filename: str
+    ) -> tuple[tuple[IPAddress, ...], Choice, Prepared]:
+        """The policy for the machine's addresses as they are now and the engine that can do it."""
         local = await asyncio.to_thread(self.parts.host.local_addresses)
         addresses = tuple(each.ip for each in local)
         prepared = await asyncio.to_thread(self.parts.prepare, text, filename, addresses)
         require_connection_types(prepared.compiled, local)
-        return addresses, prepared
+        choice = await asyncio.to_thread(self.parts.choose, prepared.compiled)
+        compiled = decided(prepared.compiled, choice)
+        return addresses, choice, replace(prepared, compiled=compiled)
 
     async def _follow_addresses(self, in_force: InForce) -> None:
         """Compile anew, and put in force what came out different."""
@@ -213,40 +221,61 @@ class Gateway:
         if {each.ip for each in local} == set(in_force.addresses):
             return
         assigned = in_force.assigned
-        addresses, prepared = await self._prepare(assigned.text, assigned.filename)
+        addresses, choice, prepared = await self._prepare(assigned.text, assigned.filename)
         if prepared.compiled == in_force.compiled:
             self.in_force = replace(in_force, addresses=addresses)
             return
         await self._enforce(prepared)
-        self.in_force = replace(in_force, compiled=prepared.compiled, addresses=addresses)
+        self.in_force = replace(
+            in_force, compiled=prepared.compiled, choice=choice, addresses=addresses
+        )
         changes = " ".join(sentences(in_force.compiled, prepared.compiled))
         self._note(Kind.POLICY_ASSIGNED, f"The machine's addresses changed. {changes}".strip())
 
     async def _enforce(self, prepared: Prepared) -> Sequence[str]:
-        """Steps 1 to 4; undoes 1 to 3 when one of them fails."""
-        host, loop = self.parts.host, self.parts.loop
+        """Steps 1 to 4; undoes what was done when one of them fails."""
+        host = self.parts.host
         compiled = prepared.compiled
         guarded_before = await asyncio.to_thread(host.guarded)
         try:
             await self._surround(compiled)
             notices = await asyncio.to_thread(host.forwarding, compiled, enable=self._forwarding)
+            self.parts.secrets.use(prepared.secrets)
+            self._set_policies(compiled)
         except _SYSTEM_ERRORS:
             await self._undo(guarded_before=guarded_before)
             raise
-        self.parts.secrets.use(prepared.secrets)
+        return notices
+
+    def _set_policies(self, compiled: CompiledPolicy) -> None:
+        """Step 4."""
+        loop = self.parts.loop
         loop.command(lambda now: loop.endpoint.set_connections(compiled.connections, now))
         loop.executor.dataplane.replace_policies(compiled.spd)
-        return notices
 
     async def _surround(self, compiled: CompiledPolicy) -> None:
         """Steps 1 to 3."""
         parts = self.parts
         await asyncio.to_thread(parts.host.install_guards, compiled)
+        await self._take_engine(compiled.engine)
         own = endpoints(compiled)
         parts.sockets.listen(own)
         parts.loop.executor.dataplane.open(own)
         parts.loop.watch_data_plane()
         await asyncio.to_thread(parts.host.steer, compiled)
+
+    async def _take_engine(self, engine: Engine) -> None:
+        """Change to another one if it is another.  SAs do not move: peers are told, and start anew.
+
+        The guards of the new one stand already, so meanwhile nothing passes.
+        """
+        if engine is self._engine:
+            return
+        loop = self.parts.loop
+        loop.command(lambda now: loop.endpoint.set_connections((), now))
+        await self._farewell()
+        loop.unwatch_data_plane()
+        self._replace_dataplane(engine, remove=True)
 
     async def _undo(self, *, guarded_before: bool) -> None:
         """Go back to the policy in force.  Guards that stood before are never taken away."""
@@ -254,24 +283,28 @@ class Gateway:
         try:
             if self.in_force is not None:
                 await self._surround(self.in_force.compiled)
+                self._set_policies(self.in_force.compiled)
             else:
-                parts.loop.unwatch_data_plane()
+                loop = parts.loop
+                loop.command(lambda now: loop.endpoint.set_connections((), now))
+                loop.unwatch_data_plane()
                 parts.sockets.close()
-                self._replace_dataplane(remove=not guarded_before)
+                self._replace_dataplane(Engine.USER_SPACE, remove=not guarded_before)
                 if not guarded_before:
                     await asyncio.to_thread(parts.host.remove)
         except _SYSTEM_ERRORS as error:
             text = f"Going back to the former policy failed: {error} Protected traffic is blocked."
             self._note(Kind.HOST_NOTICE, text, Severity.ERROR)
 
-    def _replace_dataplane(self, *, remove: bool) -> None:
-        """Close the data plane, for good, and have a new one ready for the next policy."""
+    def _replace_dataplane(self, engine: Engine, *, remove: bool) -> None:
+        """Close the data plane, for good, and have a new one ready."""
         executor = self.parts.loop.executor
         try:
             executor.dataplane.close(remove=remove)
         except DataPlaneError as error:
             self._note(Kind.HOST_NOTICE, f"Closing the data plane: {error}", Severity.WARNING)
-        executor.dataplane = self.parts.make_dataplane()
+        executor.dataplane = self.parts.make_dataplane(engine)
+        self._engine = engine
 
     async def _farewell(self) -> None:
         """Give peers a moment to acknowledge deletes; those that do not answer are left."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gatewright.control.listener import InstanceLock
 from gatewright.daemon.persistence import AssignedStore
+from gatewright.dataplane.kernel.leftovers import remove_leftovers
 from gatewright.host import state
 from gatewright.host.claim import NamespaceClaim
 from gatewright.host.linux import LinuxHost
@@ -18,7 +19,7 @@ def unassign(control: Path, directory: Path) -> bool:
 
     Raises:
         control.listener.SocketInUseError: a daemon runs; ask that one.
-        HostError: another daemon runs in this namespace, or the system refused.
+        HostError, DataPlaneError: another daemon runs in this namespace, or the system refused.
         OSError: the state directory may not be written.
     """
     lock, claim = InstanceLock(control), NamespaceClaim(HostNames())
@@ -30,6 +31,7 @@ def unassign(control: Path, directory: Path) -> bool:
         names = replace(HostNames(), tun=left.tun) if left is not None else HostNames()
         host = LinuxHost(directory, names)
         guarded = host.guarded()
+        remove_leftovers()
         host.remove()
         AssignedStore(directory).remove()
         return guarded

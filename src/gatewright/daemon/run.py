@@ -22,8 +22,9 @@ from gatewright.control.listener import InstanceLock, Listener
 from gatewright.control.server import application
 from gatewright.control.service import CommandRefusedError
 from gatewright.daemon import privileges
+from gatewright.daemon.engines import choose
 from gatewright.daemon.executor import Executor
-from gatewright.daemon.factories import engine, key_export
+from gatewright.daemon.factories import data_plane, key_export
 from gatewright.daemon.failures import Failures
 from gatewright.daemon.gateway import Gateway, Parts
 from gatewright.daemon.loop import Loop
@@ -36,11 +37,13 @@ from gatewright.daemon.service import GatewayService
 from gatewright.daemon.settings import Settings
 from gatewright.daemon.sockets import IkeSockets
 from gatewright.dataplane.interface import DataPlaneError
+from gatewright.dataplane.kernel.probe import missing
 from gatewright.host.claim import NamespaceClaim
 from gatewright.host.linux import LinuxHost
 from gatewright.host.names import HostError
 from gatewright.host.watch import Watch
 from gatewright.ike.endpoint import Endpoint
+from gatewright.policy.compiled import Engine
 
 
 class DaemonError(Exception):
@@ -256,9 +259,10 @@ def _compose(settings: Settings, trail: Trail, on_data_plane_end: Callable[[], N
     loop = asyncio.get_running_loop()
     secrets = SecretSwitch()
     endpoint = Endpoint(os.urandom, secrets, export_keys=settings.export_keys is not None)
-    make_dataplane = partial(engine, settings.names)
+    make_dataplane = partial(data_plane, settings.names)
     sockets = IkeSockets(loop, settings.names.mark)
-    executor = Executor(make_dataplane(), sockets.send, trail, key_export(settings.export_keys))
+    initial = make_dataplane(Engine.USER_SPACE)
+    executor = Executor(initial, sockets.send, trail, key_export(settings.export_keys))
     failures = Failures(time.time)
     executor.observe(failures)
     driver = Loop(loop, endpoint, executor, trail, on_data_plane_end)
@@ -268,6 +272,7 @@ def _compose(settings: Settings, trail: Trail, on_data_plane_end: Callable[[], N
         sockets=sockets,
         host=LinuxHost(settings.state, settings.names),
         make_dataplane=make_dataplane,
+        choose=partial(choose, probe=missing),
         prepare=preparer(SecretStore(settings.secrets)),
         secrets=secrets,
         trail=trail,

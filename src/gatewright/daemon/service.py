@@ -55,7 +55,7 @@ class GatewayService:
                 "policy": in_force.shown,
                 "tunnels": snapshot.tunnels(compiled, sas, counters, blocked, parts.failures.of),
                 "guards": snapshot.blocked_packets(compiled, blocked),
-                "data_plane": snapshot.data_plane(plane),
+                "data_plane": snapshot.data_plane(plane, in_force.choice.reason),
             }
         )
 

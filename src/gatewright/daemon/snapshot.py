@@ -69,12 +69,13 @@ def blocked_packets(policy: CompiledPolicy, counted: Mapping[str, int]) -> list[
     ]
 
 
-def data_plane(plane: DataPlane) -> models.DataPlane:
+def data_plane(plane: DataPlane, reason: str) -> models.DataPlane:
+    """``reason``: why it is this engine."""
     state = plane.state()
     return models.DataPlane(
         kind=state.kind,
         interface=state.interface,
-        features=dict(state.features),
+        features={"chosen": reason, **state.features},
         counters=dict(plane.counters()),
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import Protocol
 
+from gatewright.dataplane.kernel.sockets import bypass
 from gatewright.host.names import MARK
 from gatewright.ike.machine import IKE_PORT, Address, Datagram
 from gatewright.ipsec.selectors import IPAddress
@@ -123,6 +124,7 @@ def _open(address: IPAddress, mark: int) -> socket.socket:
             # Large IKE messages may be fragmented on the way rather than be lost.
             opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+        bypass(opened)
         opened.bind((str(address), IKE_PORT))
     except OSError as error:
         opened.close()

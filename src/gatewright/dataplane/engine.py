@@ -6,7 +6,7 @@ here.  Packets move on the engine's own threads, which never take the interprete
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -46,6 +46,8 @@ class EngineDataPlane:
     ``offload`` False uses no segmentation or receive offload, also where the system has it.
     ``workers`` is the number of packet threads (1 to 64; None: half of the cores, at most 8),
     ``busy_poll_us`` for how many microseconds each looks for more before it sleeps.
+    ``clear_others`` is called once, before anything is opened or removed: it takes away what
+    another engine left behind when it was killed.
 
     Raises ``DataPlaneError`` for a number of workers that cannot be.
     """
@@ -59,7 +61,9 @@ class EngineDataPlane:
         offload: bool = True,
         workers: int | None = None,
         busy_poll_us: int = 0,
+        clear_others: Callable[[], None] | None = None,
     ) -> None:
+        self._clear_others = clear_others
         with _refusals():
             self._engine = _engine.Engine(
                 interface,
@@ -72,10 +76,13 @@ class EngineDataPlane:
             )
 
     def open(self, local_addresses: Sequence[IPAddress]) -> None:
+        self._clear_once()
         with _refusals():
             self._engine.open(list(local_addresses))
 
     def close(self, *, remove: bool) -> None:
+        if remove:
+            self._clear_once()
         with _refusals():
             self._engine.close(remove=remove)
 
@@ -171,6 +178,11 @@ class EngineDataPlane:
 
     def state(self) -> DataPlaneState:
         return DataPlaneState("engine", self._engine.interface, self._engine.features())
+
+    def _clear_once(self) -> None:
+        clear, self._clear_others = self._clear_others, None
+        if clear is not None:
+            clear()
 
 
 def counter_meanings() -> Mapping[str, str]:

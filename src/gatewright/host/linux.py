@@ -5,6 +5,7 @@ Removal goes the other way round: the guards stand until nothing leads into the 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gatewright.host.names import HostError, HostNames
 from gatewright.host.outside import external_interfaces
 from gatewright.host.steering import LocalAddress, plan
 from gatewright.ipsec.selectors import IPAddress
-from gatewright.policy.compiled import Action, CompiledPolicy
+from gatewright.policy.compiled import Action, CompiledPolicy, Engine
 
 _FORWARDING = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 
@@ -56,6 +57,10 @@ class LinuxHost:
 
     def steer(self, policy: CompiledPolicy) -> None:
         wanted = plan(policy, self.names, self.local_addresses())
+        if policy.engine is Engine.KERNEL:
+            # The first packets wait for the SA that they ask for, and are not lost.
+            with contextlib.suppress(HostError):
+                self._set("net/core/xfrm_larval_drop", "0")
         self._save_state()
         netlink.apply(wanted, self.names)
 

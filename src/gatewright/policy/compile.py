@@ -111,7 +111,7 @@ def _compile_tunnel(pair: TunnelPair, surroundings: Surroundings) -> CompiledTun
     if findings:
         raise PolicyError(findings)
     split = one_by_one if exchange.version is IkeVersion.V1 else combined
-    entries = tuple(_protect_entries(pair.name, split(pairs)))
+    entries = tuple(_protect_entries(pair.name, split(pairs), (local, remote)))
     proposals = esp_proposals(action, exchange)
     starts = {rule.start, pair.inbound.rule.start}
     start = StartMode.ALWAYS if StartMode.ALWAYS in starts else StartMode.ON_DEMAND
@@ -179,10 +179,20 @@ def disagreements(pair: TunnelPair) -> Iterable[Finding]:
         )
 
 
-def _protect_entries(tunnel: str, sets: list[SelectorSets]) -> Iterable[SpdEntry]:
+def _protect_entries(
+    tunnel: str, sets: list[SelectorSets], gateways: tuple[IPAddress, IPAddress]
+) -> Iterable[SpdEntry]:
     for selectors in sets:
         child = tunnel if len(sets) == 1 else f"{tunnel}: {describe(selectors)}"
-        yield SpdEntry(UNNUMBERED, child, Action.PROTECT, *selectors, tunnel=tunnel, child=child)
+        yield SpdEntry(
+            UNNUMBERED,
+            child,
+            Action.PROTECT,
+            *selectors,
+            tunnel=tunnel,
+            child=child,
+            gateways=gateways,
+        )
 
 
 def _plain_entries(active: ActiveRule, surroundings: Surroundings) -> Iterable[SpdEntry]:
@@ -259,6 +269,7 @@ def _assemble(policy: Policy, parts: Parts) -> CompiledPolicy:
         spd=tuple(spd),
         internal_interface=policy.interfaces.internal,
         external_interface=policy.interfaces.external,
+        engine=policy.engine,
         source=policy.filename,
         secrets=frozenset(one.authentication.secret for one in connections),
     )

@@ -164,7 +164,8 @@ class SpdEntry:
 
     ``id`` is stable: it is derived from the content, so that an unchanged entry keeps its number
     over a reassignment.  1 to 2**31 - 1.
-    ``tunnel``/``child`` are set if and only if the action is PROTECT.
+    ``tunnel``/``child`` are set if and only if the action is PROTECT, and so are ``gateways``: the
+    outer addresses as the policy has them, ours and the peer's.
     """
 
     id: int
@@ -174,6 +175,7 @@ class SpdEntry:
     remote: tuple[TrafficSelector, ...]
     tunnel: str = ""
     child: str = ""
+    gateways: tuple[IPAddress, IPAddress] | None = None
 
 
 class Engine(Enum):

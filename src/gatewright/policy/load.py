@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from gatewright.policy import values
+from gatewright.policy.compiled import Engine
 from gatewright.policy.findings import Finding, PolicyError, error
 from gatewright.policy.load_long import (
     load_filter_action,
@@ -37,6 +38,7 @@ def load_policy(text: str, filename: str) -> Policy:
         name=section.optional("name", values.text, PurePath(filename).stem or "policy"),
         description=section.optional("description", values.text, ""),
         interfaces=_interfaces(report, section.node("interfaces")),
+        engine=section.optional("engine", values.choice(Engine), Engine.USER_SPACE),
         tunnels=tuple(load_tunnel(report, *one) for one in sections("tunnel", "tunnels")),
         filter_lists=tuple(
             load_filter_list(report, *one) for one in sections("filter list", "filter_lists")

@@ -15,6 +15,7 @@ from gatewright.iana.algorithms import Cipher, Group, Integrity, Prf
 from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import (
     ConnectionType,
+    Engine,
     Identity,
     IkeVersion,
     NatTraversal,
@@ -245,6 +246,7 @@ class Policy:
     name: str
     description: str = ""
     interfaces: Interfaces = Interfaces()
+    engine: Engine = Engine.USER_SPACE
     tunnels: tuple[Tunnel, ...] = ()
     filter_lists: tuple[FilterList, ...] = ()
     filter_actions: tuple[FilterAction, ...] = ()

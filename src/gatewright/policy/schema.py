@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, Key]] = {
         "name": Key("the policy's name", "the file's name without .yaml"),
         "description": Key("free text", "none"),
         "interfaces": Key("the two interfaces of the gateway", "found by the addresses"),
+        "engine": Key("what carries the packets: user-space, kernel or auto", "user-space"),
         "tunnels": Key("short form: tunnels by name", "none"),
         "filter_lists": Key("long form: filter lists by name", "none"),
         "filter_actions": Key("long form: filter actions by name", "permit and block"),

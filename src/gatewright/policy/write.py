@@ -9,7 +9,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from gatewright.policy.addresses import format_address
 from gatewright.policy.algorithm_text import format_esp, format_ike
-from gatewright.policy.compiled import ConnectionType, StartMode
+from gatewright.policy.compiled import ConnectionType, Engine, StartMode
 from gatewright.policy.model import (
     ActionKind,
     EspMethod,
@@ -36,6 +36,8 @@ def write_long_form(policy: Policy) -> str:
     interfaces = _interfaces(policy.interfaces)
     if interfaces:
         document["interfaces"] = interfaces
+    if policy.engine is not Engine.USER_SPACE:
+        document["engine"] = policy.engine.value
     sections = {
         "filter_lists": {one.name: _filter_list(one) for one in policy.filter_lists},
         "filter_actions": {one.name: _filter_action(one) for one in policy.filter_actions},

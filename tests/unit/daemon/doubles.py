@@ -11,6 +11,7 @@ from typing import cast
 from gatewright.audit.trail import Trail
 from gatewright.control import models
 from gatewright.control.service import CommandRefusedError
+from gatewright.daemon.engines import Choice
 from gatewright.daemon.executor import Executor, KeyExport
 from gatewright.daemon.failures import Failures
 from gatewright.daemon.gateway import Gateway, Parts
@@ -37,7 +38,7 @@ from gatewright.ike.outputs import (
 from gatewright.ipsec.association import ChildSa, Encapsulation, SaKeys, Transport
 from gatewright.ipsec.secret import Secret
 from gatewright.ipsec.selectors import IPAddress
-from gatewright.policy.compiled import CompiledPolicy, Connection
+from gatewright.policy.compiled import CompiledPolicy, Connection, Engine
 from tests.support.policies import selector
 
 OURS, THEIRS = ip_address("203.0.113.1"), ip_address("203.0.113.2")
@@ -144,6 +145,8 @@ class Bench:
         self.policies: dict[str, CompiledPolicy] = {}
         self.endpoint = FakeEndpoint()
         self.planes = [MemoryDataPlane()]
+        self.engines = [Engine.USER_SPACE]
+        self.refuse_kernel: dict[str, str] = {}
         self.sockets = FakeSockets()
         self.host = MemoryHost([LocalAddress(OURS, "wan")])
         self.trail = Trail(lambda: 1000.0)
@@ -164,6 +167,7 @@ class Bench:
             sockets=self.sockets,
             host=self.host,
             make_dataplane=self._new_plane,
+            choose=lambda policy: Choice(policy.engine, "by the policy"),
             prepare=self._prepare,
             secrets=SecretSwitch(),
             trail=self.trail,
@@ -181,8 +185,12 @@ class Bench:
         """The trail, as sentences."""
         return [record.event.text for record in self.trail.newest(100)]
 
-    def _new_plane(self) -> MemoryDataPlane:
-        self.planes.append(MemoryDataPlane())
+    def _new_plane(self, engine: Engine) -> MemoryDataPlane:
+        self.engines.append(engine)
+        plane = MemoryDataPlane()
+        if engine is Engine.KERNEL:
+            plane.refuse = dict(self.refuse_kernel)
+        self.planes.append(plane)
         return self.plane
 
     def _prepare(self, text: str, filename: str, addresses: Sequence[IPAddress]) -> Prepared:

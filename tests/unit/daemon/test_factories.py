@@ -3,13 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatewright.audit.keylog import KeyLog
-from gatewright.daemon.factories import engine, key_export
+from gatewright.daemon.factories import data_plane, key_export
 from gatewright.host.names import HostNames
+from gatewright.policy.compiled import Engine
 
 
 def test_the_engine_has_the_gateways_device_and_is_not_open_yet() -> None:
-    plane = engine(HostNames(tun="gwtest7"))
-    assert plane.state().interface == "gwtest7"
+    plane = data_plane(HostNames(tun="gwtest7"), Engine.USER_SPACE)
+    assert (plane.state().kind, plane.state().interface) == ("engine", "gwtest7")
     assert not Path("/sys/class/net/gwtest7").exists()
 
 

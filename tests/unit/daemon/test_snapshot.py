@@ -103,7 +103,7 @@ def test_every_guard_is_listed_also_those_that_blocked_nothing() -> None:
 
 
 def test_the_data_plane_says_what_it_is() -> None:
-    state = snapshot.data_plane(MemoryDataPlane())
+    state = snapshot.data_plane(MemoryDataPlane(), "by the policy")
     assert (state.kind, state.interface) == ("memory", "none")
-    assert state.features == {"carries": "nothing"}
+    assert state.features == {"chosen": "by the policy", "carries": "nothing"}
     assert state.counters == {"drop_no_policy": 0}

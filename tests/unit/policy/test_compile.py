@@ -57,6 +57,7 @@ def test_the_short_form() -> None:
     (one,) = policy.connections
     assert one.version is IkeVersion.V2
     assert (str(one.local), str(one.remote)) == ("203.0.113.1", "203.0.113.2")
+    assert {each.gateways for each in policy.spd} == {(one.local, one.remote)}
     assert one.local_identity.type is IdentityType.ADDRESS
     assert one.remote_identity.value == "203.0.113.2"
     assert one.authentication == PresharedKey("branch-office")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from gatewright.policy.compiled import Engine
+from gatewright.policy.expand import expand
 from gatewright.policy.load import load_policy
 from gatewright.policy.model import Interfaces
+from gatewright.policy.write import write_long_form
 from tests.unit.policy.samples import SHORT, edited, refusal
 
 
@@ -16,6 +19,15 @@ def test_name_description_and_interfaces() -> None:
     assert policy.description == "two offices"
     assert policy.interfaces == Interfaces("eth1", "eth0.100")
     assert policy.filename == "p.yaml"
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_the_engine(engine: Engine) -> None:
+    policy = load_policy(f"{SHORT}engine: {engine.value}\n", "p.yaml")
+    assert policy.engine is engine
+    assert load_policy(write_long_form(expand(policy)), "p.yaml").engine is engine
+    assert load_policy(SHORT, "p.yaml").engine is Engine.USER_SPACE
+    assert "user-space" in str(refusal(f"{SHORT}engine: ebpf\n"))
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def _offline(control: Path, state_dir: Path | None, *, as_json: bool) -> None:
     from gatewright.control.models import Problem, UnassignResult
     from gatewright.daemon import offline
     from gatewright.daemon.settings import state_directory
+    from gatewright.dataplane.interface import DataPlaneError
     from gatewright.host.names import HostError
 
     try:
@@ -73,7 +74,7 @@ def _offline(control: Path, state_dir: Path | None, *, as_json: bool) -> None:
             advice="Use 'gatewright unassign' without --offline.",
         )
         fail(problem, Exit.FAILED, as_json=as_json)
-    except (HostError, OSError) as error:
+    except (DataPlaneError, HostError, OSError) as error:
         problem = Problem(
             code="not-removed",
             what="What the gateway left on this machine could not be removed.",

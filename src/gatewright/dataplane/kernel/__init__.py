@@ -1,0 +1,1 @@
+"""The kernel's data plane: ``DataPlane`` over XFRM netlink."""
