@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from gatewright.control import models
 from gatewright.dataplane.interface import DataPlane, SaCounters
 from gatewright.host import guards
+from gatewright.host.tables import OUT, counter_name
 from gatewright.ike.outputs import ChildSaSnapshot, IkeSaSnapshot
 from gatewright.policy.compiled import Child, CompiledPolicy, Connection
 
@@ -28,7 +29,7 @@ def tunnels(
         children = []
         for child in connection.children:
             entry = by_id.get(child.policy_id)
-            names = [guards.counter_name(entry, way) for way in ("out", "in")] if entry else []
+            names = [counter_name(entry, way) for way in ("out", "in")] if entry else []
             drops = [blocked.get(name, 0) for name in names] or [0, 0]
             children.append(_child(child, own, counters, drops))
         result.append(
@@ -62,7 +63,7 @@ def blocked_packets(policy: CompiledPolicy, counted: Mapping[str, int]) -> list[
             entry=each.entry,
             tunnel=each.tunnel,
             action=each.action.value,
-            direction="out" if each.direction == guards.OUT else "in",
+            direction="out" if each.direction == OUT else "in",
             packets=counted.get(each.name, 0),
         )
         for each in guards.counters(policy)

@@ -151,8 +151,8 @@ class EngineDataPlane:
     def poll_events(self) -> Sequence[Event]:
         """What happened since the last call.
 
-        Raises ``DataPlaneError`` once when a packet thread has ended, and with it all: by a defect, or because
-        somebody removed the TUN device.
+        Raises ``DataPlaneError`` once when a packet thread has ended, and with it all: by a defect,
+        or because somebody removed the TUN device.
         """
         with _refusals():
             return [_event(event) for event in self._engine.poll_events()]
