@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 
@@ -15,12 +15,20 @@ from bench.noise import Judge, Pauses
 from bench.options import Options, parse
 from bench.report import as_json, print_claims, print_closing, print_tables
 from bench.result import Result
-from bench.rows import streams
+from bench.rows import eight, latency, many, memory, packets, streams
 from bench.setting import Setting
 from gatewright.lab.errors import LabError
 
 WIDTH = 100  # in a file or a pipe
-ROWS = (*streams.PARTS,)
+# Each in a series of its own; the streams are one series together.
+ALONE: dict[str, Callable[[Setting], Result]] = {
+    "latency": latency.run,
+    "packets": packets.run,
+    "eight": eight.run,
+    "many": many.run,
+    "memory": memory.run,
+}
+ROWS = (*streams.PARTS, *ALONE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,12 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(setting: Setting, options: Options) -> Result:
     total = Result(samples={"amount": asdict(setting.amount)})
-    parts = [name for name in options.rows if name in streams.PARTS]
-    for result in (streams.run(setting, parts),) if parts else ():
+    for result in _results(setting, options):
         total.claims += result.claims
         total.tables += result.tables
         total.samples |= result.samples
     return total
+
+
+def _results(setting: Setting, options: Options) -> Iterator[Result]:
+    if parts := [name for name in options.rows if name in streams.PARTS]:
+        yield streams.run(setting, parts)
+    for name, run in ALONE.items():
+        if name in options.rows:
+            yield run(setting)
 
 
 if __name__ == "__main__":

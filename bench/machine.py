@@ -50,6 +50,7 @@ class ProcessTimes:
 
     parent: int
     seconds: float
+    name: str
 
     @classmethod
     def of(cls, pid: int) -> ProcessTimes | None:
@@ -59,8 +60,10 @@ class ProcessTimes:
         except (FileNotFoundError, ProcessLookupError):
             return None
         # The name stands in parentheses and may contain any character.
-        fields = text.rpartition(")")[2].split()
-        return cls(int(fields[1]), (int(fields[11]) + int(fields[12])) / TICKS)
+        head, _, tail = text.rpartition(")")
+        fields = tail.split()
+        seconds = (int(fields[11]) + int(fields[12])) / TICKS
+        return cls(int(fields[1]), seconds, head.partition("(")[2])
 
 
 def all_processes() -> dict[int, ProcessTimes]:

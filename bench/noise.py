@@ -22,6 +22,7 @@ KTHREADD = 2  # the parent of all kernel threads; what these do, they do for the
 NAP = 0.01
 # Woken later than this, a sleeper was not waiting for its turn: the whole machine stood still.
 LATE = 0.025
+NAMED = 3  # strangers that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,13 @@ class Disturbance:
     """Seconds during a sample: of processes not ours, stolen by the host, standing still."""
 
     seconds: float
-    strangers: float
     steal: float
     pauses: float
+    by_stranger: Mapping[str, float]
+
+    @property
+    def strangers(self) -> float:
+        return sum(self.by_stranger.values())
 
     def beyond(self, limits: Limits) -> str | None:
         """What was too much, in a word; None when nothing was."""
@@ -50,11 +55,12 @@ class Disturbance:
         return None
 
 
-def strangers_seconds(
+def strangers_between(
     before: Mapping[int, ProcessTimes], after: Mapping[int, ProcessTimes], ours: int
-) -> float:
-    """Processor time between two readings of processes that descend neither from ``ours`` nor
-    from the kernel.  A process that started in between counts whole, one that ended not at all."""
+) -> dict[str, float]:
+    """Processor seconds between two readings, by name, of processes that descend neither from
+    ``ours`` nor from the kernel.  One that started in between counts whole, one that ended not at
+    all."""
 
     def is_stranger(pid: int) -> bool:
         seen = 0
@@ -65,11 +71,12 @@ def strangers_seconds(
             pid, seen = (known.parent if known else 0), seen + 1
         return True
 
-    return sum(
-        max(0.0, times.seconds - (before[pid].seconds if pid in before else 0.0))
-        for pid, times in after.items()
-        if is_stranger(pid)
-    )
+    found: dict[str, float] = {}
+    for pid, times in after.items():
+        spent = times.seconds - (before[pid].seconds if pid in before else 0.0)
+        if spent > 0 and is_stranger(pid):
+            found[times.name] = found.get(times.name, 0.0) + spent
+    return found
 
 
 class Pauses:
@@ -112,7 +119,7 @@ class Judge:
     taken: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     kept_disturbed: int = 0
-    strangers: float = 0.0
+    strangers: dict[str, float] = field(default_factory=dict)
     steal: float = 0.0
     paused: float = 0.0
     seconds: float = 0.0
@@ -135,12 +142,16 @@ class Judge:
         """How quiet it was, for people."""
         causes = ", ".join(f"{count} for {name}" for name, count in sorted(self.rejected.items()))
         seconds = max(self.seconds, 1e-9)
+        share = sum(self.strangers.values()) / seconds
+        worst = sorted(self.strangers, key=lambda name: -self.strangers[name])[:NAMED]
+        named = f" (most of it {', '.join(worst)})" if worst else ""
         return (
             f"{self.taken} samples, of which {self.rejected.total()} rejected"
             f"{f' ({causes})' if causes else ''} and {self.kept_disturbed} kept although disturbed."
-            f" During them strangers used {self.strangers / seconds:.1%} of a core, the host"
-            f" stole {self.steal / seconds:.1%}, and {self.paused / seconds:.1%} of the time"
-            " everything stood still."
+            f" During them strangers used {share:.1%} of a core"
+            f"{named}, the host stole"
+            f" {self.steal / seconds:.1%}, and {self.paused / seconds:.1%} of the time everything"
+            " stood still."
         )
 
     def as_json(self) -> dict[str, object]:
@@ -161,14 +172,15 @@ class Judge:
         seconds = time.monotonic() - begin
         return result, Disturbance(
             seconds,
-            strangers_seconds(processes, all_processes(), os.getpid()),
             machine_times().steal - stolen,
             self.pauses.seconds - paused,
+            strangers_between(processes, all_processes(), os.getpid()),
         )
 
     def _add(self, disturbance: Disturbance) -> None:
         self.taken += 1
         self.seconds += disturbance.seconds
-        self.strangers += disturbance.strangers
+        for name, spent in disturbance.by_stranger.items():
+            self.strangers[name] = self.strangers.get(name, 0.0) + spent
         self.steal += disturbance.steal
         self.paused += disturbance.pauses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 from bench import tool
 from bench.machine import machine_times
@@ -95,7 +96,7 @@ def measure(setting: Setting, baseline: Path, paths: Sequence[Path]) -> Series:
                 continue
             setting.say(f"TCP streams, repetition {repetition + 1} of {total}: {path.name}")
             try:
-                taken = setting.judge.take(lambda path=path: stream(path, setting.amount.seconds))  # type: ignore[misc]
+                taken = setting.judge.take(partial(stream, path, setting.amount.seconds))
             except LabError as error:
                 setting.failed(path, error)
                 continue

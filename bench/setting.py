@@ -15,8 +15,9 @@ from gatewright.lab.errors import LabError
 class Amount:
     """How much is measured.
 
-    ``repetitions``: of each interleaved series; ``seconds``: of one TCP stream; ``tunnels``: of the
-    row with many; ``soak``: seconds of full load while memory is watched; ``pings``: on each path.
+    ``repetitions``: of each interleaved series; ``seconds``: of one TCP stream; ``pings``: on each
+    path; ``tunnels``: of the row with many; ``soak``: seconds of full load while memory is
+    watched; ``rivals``: small packets on their paths as well.
     """
 
     repetitions: int
@@ -24,10 +25,11 @@ class Amount:
     pings: int
     tunnels: int
     soak: float
+    rivals: bool = True
 
 
 FULL = Amount(repetitions=9, seconds=2.0, pings=3000, tunnels=500, soak=60.0)
-QUICK = Amount(repetitions=3, seconds=1.0, pings=600, tunnels=100, soak=10.0)
+QUICK = Amount(repetitions=3, seconds=1.0, pings=600, tunnels=100, soak=10.0, rivals=False)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.paths.ours import gatewright
+from bench.paths.ours import four_tunnels, gatewright
 from bench.paths.path import Kind
 from bench.paths.plain import forwarding, forwarding_packet_by_packet, link_like_a_card
 from bench.paths.strongswan import strongswan
@@ -31,3 +31,4 @@ CARD = Kind(
     "UDP over a card, AES-128-GCM",
     gatewright("aes-128-gcm", udp=True, prepare=link_like_a_card),
 )
+FOUR_TUNNELS = Kind("UDP, four tunnels", four_tunnels)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from ipaddress import IPv4Address, IPv4Network
 
 from bench.paths.path import Builder, Path, ready
 from gatewright.lab.gateway import Gateway
+from gatewright.lab.namespace import Namespace
 from gatewright.lab.traffic import ping
-from gatewright.lab.world import World
+from gatewright.lab.world import Addresses, World
 
 SECRET, KEY = "bench", "bench-key-of-no-value"
 HEAD = """\
@@ -24,7 +26,11 @@ TUNNEL = """\
     nat_traversal: {nat_traversal}
     algorithms: {{ike: [{ike}], esp: [{esp}]}}
 """
+READY_SECONDS = 300.0  # with thousands of tunnels
 MODERN_IKE = "aes-128-gcm / prf-hmac-sha256 / x25519"
+# Behind gateway B, for worlds of many tunnels: all of 10.0.0.0/8 is at hostB.
+FAR_NETWORKS = IPv4Network("10.0.0.0/8")
+Pair = tuple[str, str]  # the networks that a tunnel joins, NetA's first
 
 
 def gatewright(
@@ -38,31 +44,83 @@ def gatewright(
     def build(stack: ExitStack, name: str) -> Path:
         world = stack.enter_context(World())
         prepare(world)
-        ends = world.ipv4
-        gateways = []
-        for namespace, here, there in (
-            (world.gateway_a, ends.a, ends.b),
-            (world.gateway_b, ends.b, ends.a),
-        ):
-            gateway = Gateway(namespace, world.directory / namespace.name)
-            tunnel = TUNNEL.format(
-                name="branch",
-                local=here.external,
-                local_network=here.network,
-                remote=there.external,
-                remote_network=there.network,
-                secret=SECRET,
-                nat_traversal="force" if udp else "off",
-                ike=MODERN_IKE,
-                esp=esp,
-            )
-            gateway.write(HEAD + tunnel, {SECRET: KEY})
-            gateway.start()
-            stack.callback(gateway.stop)
-            gateways.append(gateway)
-        for gateway in gateways:
-            gateway.wait_ready()
-        first = ping(world.host_a, ends.b.host)
+        pair = world.ipv4.a.network, world.ipv4.b.network
+        gateways = start(stack, world, [pair], esp=esp, udp=udp)
+        first = ping(world.host_a, world.ipv4.b.host)
         return ready(stack, name, world, [each.pid for each in gateways], first.times[0])
 
     return build
+
+
+def four_tunnels(stack: ExitStack, name: str) -> Path:
+    """Four tunnels between the gateways, each with a pair of host addresses of its own."""
+    world = stack.enter_context(World())
+    pairs = [(f"192.168.{10 + number}.0/24", far_network(number)) for number in range(4)]
+    spread_far_networks(world)
+    for number, (near, far) in list(enumerate(pairs))[1:]:
+        address = f"192.168.{10 + number}.2"
+        world.host_a.ip(
+            f"addr add {address}/32 dev eth0",
+            f"route add {far} via {world.ipv4.a.internal} src {address}",
+        )
+        world.gateway_a.ip(f"route add {near} via {world.ipv4.a.host}")
+    gateways = start(stack, world, pairs, esp="aes-128-gcm", udp=True)
+    return ready(stack, name, world, [gateway.pid for gateway in gateways])
+
+
+def far_network(number: int) -> str:
+    """The network behind gateway B of one tunnel of many; the first one is the world's own."""
+    first = int(IPv4Address("10.20.0.0"))
+    return f"{IPv4Address(first + (number << 8))}/24"
+
+
+def spread_far_networks(world: World) -> None:
+    """Have hostB answer for every address of the far networks."""
+    own = IPv4Network(world.ipv4.b.network)
+    world.host_b.ip(
+        *(f"route add local {each} dev lo" for each in FAR_NETWORKS.address_exclude(own))
+    )
+    world.gateway_b.ip(f"route add {FAR_NETWORKS} via {world.ipv4.b.host}")
+
+
+def start(
+    stack: ExitStack, world: World, pairs: Sequence[Pair], *, esp: str, udp: bool
+) -> tuple[Gateway, Gateway]:
+    """Start both gateways with a tunnel for each pair, and wait until they are ready."""
+    ends = world.ipv4
+    mirrored = [(far, near) for near, far in pairs]
+    one = _gateway(stack, world, world.gateway_a, policy(ends.a, ends.b, pairs, esp, udp=udp))
+    other = _gateway(stack, world, world.gateway_b, policy(ends.b, ends.a, mirrored, esp, udp=udp))
+    for gateway in (one, other):
+        gateway.wait_ready(READY_SECONDS)
+    return one, other
+
+
+def policy(here: Addresses, there: Addresses, pairs: Sequence[Pair], esp: str, *, udp: bool) -> str:
+    """The policy of one gateway, a tunnel for each pair: its own network, the other's."""
+    return HEAD + "".join(
+        TUNNEL.format(
+            name=tunnel_name(number),
+            local=here.external,
+            local_network=own,
+            remote=there.external,
+            remote_network=others,
+            secret=SECRET,
+            nat_traversal="force" if udp else "off",
+            ike=MODERN_IKE,
+            esp=esp,
+        )
+        for number, (own, others) in enumerate(pairs)
+    )
+
+
+def tunnel_name(number: int) -> str:
+    return f"branch {number}"
+
+
+def _gateway(stack: ExitStack, world: World, namespace: Namespace, text: str) -> Gateway:
+    gateway = Gateway(namespace, world.directory / namespace.name)
+    gateway.write(text, {SECRET: KEY})
+    gateway.start()
+    stack.callback(gateway.stop)
+    return gateway

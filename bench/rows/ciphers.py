@@ -4,6 +4,7 @@ that a TCP stream through the gateways reaches."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 
 from bench import tool
@@ -48,14 +49,16 @@ def measure_ciphers(setting: Setting) -> CipherSpeeds:
     for _ in range(REPETITIONS):
         for name, (cipher, integrity) in ALGORITHMS.items():
             setting.say(f"the cipher by itself: {name}")
-            taken = setting.judge.take(
-                lambda cipher=cipher, integrity=integrity: tool.run(  # type: ignore[misc]
-                    None, "cipher", cipher=cipher, integrity=integrity, seconds=SECONDS, size=PACKET
-                )
-            )
+            taken = setting.judge.take(partial(_seal_and_open, cipher, integrity))
             speeds.sealing.setdefault(name, []).append(taken["seal_ns"])
             speeds.opening.setdefault(name, []).append(taken["open_ns"])
     return speeds
+
+
+def _seal_and_open(cipher: str, integrity: str | None) -> dict[str, float]:
+    return tool.run(
+        None, "cipher", cipher=cipher, integrity=integrity, seconds=SECONDS, size=PACKET
+    )
 
 
 def cipher_claims(series: Series, speeds: CipherSpeeds) -> list[Claim]:

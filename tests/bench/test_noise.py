@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from bench.machine import MachineTimes, ProcessTimes
-from bench.noise import Disturbance, Judge, Limits, Pauses, strangers_seconds
+from bench.noise import Disturbance, Judge, Limits, Pauses, strangers_between
 
 from bench import noise
 
@@ -16,7 +17,7 @@ INIT, KTHREADD, OURS, CHILD, GRANDCHILD, STRANGER, THREAD = 1, 2, 100, 101, 102,
 
 
 def table(*seconds: tuple[int, int, float]) -> dict[int, ProcessTimes]:
-    return {pid: ProcessTimes(parent, spent) for pid, parent, spent in seconds}
+    return {pid: ProcessTimes(parent, spent, f"p{pid}") for pid, parent, spent in seconds}
 
 
 def test_strangers_are_neither_ours_nor_the_kernels() -> None:
@@ -25,20 +26,20 @@ def test_strangers_are_neither_ours_nor_the_kernels() -> None:
         (INIT, 0, 1), (KTHREADD, 0, 3), (THREAD, KTHREADD, 9), (OURS, INIT, 6), (CHILD, OURS, 2),
         (GRANDCHILD, CHILD, 2), (STRANGER, INIT, 7.5), (201, STRANGER, 0.25),
     )  # fmt: skip
-    assert strangers_seconds(before, after, OURS) == 0.75
+    assert strangers_between(before, after, OURS) == {"p200": 0.5, "p201": 0.25}
 
 
 def test_a_number_that_was_given_again_counts_nothing_negative() -> None:
-    assert strangers_seconds(table((9, 1, 50.0)), table((9, 1, 1.0)), OURS) == 0
+    assert strangers_between(table((9, 1, 50.0)), table((9, 1, 1.0)), OURS) == {}
 
 
 @pytest.mark.parametrize(
     ("disturbance", "cause"),
     [
-        (Disturbance(2.0, 0.1, 0.0, 0.0), None),
-        (Disturbance(2.0, 0.3, 0.0, 0.0), "strangers"),
-        (Disturbance(2.0, 0.0, 0.1, 0.0), "steal"),
-        (Disturbance(2.0, 0.0, 0.0, 0.5), "pauses"),
+        (Disturbance(2.0, 0.0, 0.0, {"one": 0.05, "other": 0.05}), None),
+        (Disturbance(2.0, 0.0, 0.0, {"one": 0.15, "other": 0.15}), "strangers"),
+        (Disturbance(2.0, 0.1, 0.0, {}), "steal"),
+        (Disturbance(2.0, 0.0, 0.5, {}), "pauses"),
     ],
 )
 def test_limits_are_shares_of_the_time(disturbance: Disturbance, cause: str | None) -> None:
@@ -88,4 +89,5 @@ def test_this_process_is_found() -> None:
     assert times is not None
     assert times.parent == os.getppid()
     assert times.seconds > 0
+    assert times.name == Path("/proc/self/comm").read_text().strip()
     assert ProcessTimes.of(2**22 + 1) is None

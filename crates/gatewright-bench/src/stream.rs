@@ -13,6 +13,9 @@ use crate::Outcome;
 /// Octets of one write and one read, as iperf3 has them.
 const BLOCK: usize = 128 << 10;
 
+/// Much longer than any stall that is no failure.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
 /// What arrived: all of it, and the part behind the warm-up with its time.
 struct Counted {
     octets: u64,
@@ -26,11 +29,19 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let streams: usize = arguments.or("streams", 1)?;
     let seconds = arguments.seconds("seconds", 2.0)?;
     let warm = arguments.seconds("warm", 0.2)?;
+    // One after the other: a thousand at once would overflow the far end's queue of connections.
+    let connections = (0..streams)
+        .map(|index| connect(destinations[index % destinations.len()], warm))
+        .collect::<Outcome<Vec<_>>>()?;
     let barrier = Arc::new(Barrier::new(streams));
-    let threads: Vec<_> = (0..streams)
-        .map(|index| {
-            let (to, barrier) = (destinations[index % destinations.len()], barrier.clone());
-            thread::spawn(move || send(to, warm, seconds, &barrier))
+    let threads: Vec<_> = connections
+        .into_iter()
+        .map(|connection| {
+            let barrier = barrier.clone();
+            thread::spawn(move || {
+                barrier.wait();
+                send(connection, warm + seconds)
+            })
         })
         .collect();
     let counted = threads
@@ -42,48 +53,52 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
         })
         .collect::<Outcome<Vec<Counted>>>()?;
     let octets: u64 = counted.iter().map(|each| each.octets).sum();
-    let rate: f64 = counted
-        .iter()
-        .map(|each| each.measured as f64 / each.seconds)
-        .sum();
+    // Not the sum of each stream's rate: one that was starved has counted for an instant only.
+    let measured: u64 = counted.iter().map(|each| each.measured).sum();
+    let longest = counted.iter().map(|each| each.seconds).fold(0.0, f64::max);
+    if longest == 0.0 {
+        return Err("nothing arrived after the warm-up".into());
+    }
+    let rate = measured as f64 / longest;
     println!("{{\"octets\": {octets}, \"octets_per_second\": {rate:.0}}}");
     Ok(())
 }
 
-fn send(to: SocketAddr, warm: Duration, seconds: Duration, barrier: &Barrier) -> Outcome<Counted> {
-    let connected = TcpStream::connect_timeout(&to, Duration::from_secs(5))
-        .map_err(|error| format!("{to}: {error}"));
-    // Whoever has no connection must not keep the others waiting.
-    barrier.wait();
-    let mut connection = connected?;
+/// A connection that the far end has taken up.
+fn connect(to: SocketAddr, warm: Duration) -> Outcome<TcpStream> {
     let told = |error: std::io::Error| format!("{to}: {error}");
-    connection
-        .set_write_timeout(Some(Duration::from_secs(10)))
-        .map_err(told)?;
+    let mut connection = TcpStream::connect_timeout(&to, TIMEOUT).map_err(told)?;
+    connection.set_write_timeout(Some(TIMEOUT)).map_err(told)?;
+    connection.set_read_timeout(Some(TIMEOUT)).map_err(told)?;
     connection.write_all(&[STREAM]).map_err(told)?;
     let nanoseconds = u64::try_from(warm.as_nanos()).unwrap_or(u64::MAX);
     connection
         .write_all(&nanoseconds.to_be_bytes())
         .map_err(told)?;
+    connection.read_exact(&mut [0]).map_err(told)?;
+    Ok(connection)
+}
+
+fn send(mut connection: TcpStream, seconds: Duration) -> Outcome<Counted> {
+    let told = |error: std::io::Error| format!("a stream: {error}");
     let block = vec![0x5a; BLOCK];
-    let end = Instant::now() + warm + seconds;
+    let end = Instant::now() + seconds;
     while Instant::now() < end {
         connection.write_all(&block).map_err(told)?;
     }
     connection.shutdown(Shutdown::Write).map_err(told)?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer).map_err(told)?;
-    parse(&answer).ok_or_else(|| format!("{to}: answered {answer:?}"))
+    parse(&answer).ok_or_else(|| format!("the far end answered {answer:?}"))
 }
 
 fn parse(answer: &str) -> Option<Counted> {
     let mut words = answer.split_whitespace();
-    let counted = Counted {
+    Some(Counted {
         octets: words.next()?.parse().ok()?,
         measured: words.next()?.parse().ok()?,
         seconds: words.next()?.parse().ok()?,
-    };
-    (counted.seconds > 0.0).then_some(counted)
+    })
 }
 
 /// The far end of one stream: counts to its end and answers.
@@ -92,10 +107,10 @@ pub(crate) fn count(mut connection: TcpStream) -> Outcome<()> {
     let mut warm = [0; 8];
     connection.read_exact(&mut warm).map_err(told)?;
     let warm = Duration::from_nanos(u64::from_be_bytes(warm));
+    connection.write_all(&[STREAM]).map_err(told)?;
     let mut block = vec![0; BLOCK];
     let (mut octets, mut before) = (0u64, 0u64);
-    let begin = Instant::now();
-    let (mut counting_since, mut last) = (None, begin);
+    let (mut begin, mut counting_since, mut last) = (None, None, Instant::now());
     loop {
         let read = connection.read(&mut block).map_err(told)?;
         if read == 0 {
@@ -103,6 +118,7 @@ pub(crate) fn count(mut connection: TcpStream) -> Outcome<()> {
         }
         octets += read as u64;
         last = Instant::now();
+        let begin = *begin.get_or_insert(last);
         if counting_since.is_none() && last - begin >= warm {
             (counting_since, before) = (Some(last), octets);
         }
@@ -121,9 +137,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_without_time_is_none() {
-        assert!(parse("10 5 0.5").is_some());
-        assert!(parse("10 0 0.000000").is_none());
+    fn an_answer_has_three_numbers() {
+        let counted = parse("10 5 0.5\n").unwrap();
+        assert_eq!((counted.octets, counted.measured), (10, 5));
         assert!(parse("10 5").is_none());
+        assert!(parse("10 5 soon").is_none());
     }
 }

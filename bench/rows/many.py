@@ -1,0 +1,186 @@
+"""Thousands of tunnels between two gateways, with traffic over up to a thousand of them, against
+the same traffic over one of them, and over one that is alone."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from statistics import median
+
+from bench import tool
+from bench.claims import Claim, Form
+from bench.paths.ours import far_network, spread_far_networks, start
+from bench.paths.path import Path, ready
+from bench.result import Result, Table
+from bench.rows.packets import WORK, search_in_turn, trial
+from bench.series import stream
+from bench.setting import Setting
+from bench.statistics import between, paired_ratio
+from gatewright.lab.errors import LabError
+from gatewright.lab.gateway import Gateway
+from gatewright.lab.world import World
+
+IN_USE = 1000
+ESTABLISHED = "child_sas_established"
+PACE = 500.0  # packets a second that ask for tunnels
+LONGEST = 600.0  # seconds until all tunnels are up
+KIBI = 1024.0
+
+
+@dataclass(slots=True)
+class Crowd:
+    """A world of many tunnels.  ``loading``, ``negotiating``: seconds; octets: of one gateway."""
+
+    path: Path
+    gateway: Gateway
+    tunnels: int
+    loading: float
+    octets_loaded: float
+    negotiating: float = 0.0
+    octets_up: float = 0.0
+
+    @property
+    def in_use(self) -> int:
+        return min(IN_USE, self.tunnels)
+
+
+@dataclass(slots=True)
+class Streams:
+    """Mbit/s of as many TCP streams: over many tunnels, over one of many, over one alone."""
+
+    many: list[float] = field(default_factory=list)
+    one: list[float] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    ratios_alone: list[float] = field(default_factory=list)
+
+
+def run(setting: Setting) -> Result:
+    """Build the tunnels, have traffic bring all of them up, then measure in turn."""
+    tunnels = setting.amount.tunnels
+    with ExitStack() as stack:
+        setting.say(f"starting gateways with {tunnels:,} tunnels")
+        alone = _build(stack, 1)
+        crowd = _build(stack, tunnels)
+        _bring_up(setting, alone)
+        _bring_up(setting, crowd)
+        streams = Streams()
+        packets: dict[str, list[float]] = {"one": [], "many": []}
+        for repetition in range(setting.amount.repetitions):
+            setting.say(f"TCP over {crowd.in_use:,} tunnels, repetition {repetition + 1}")
+            _compare_streams(setting, alone, crowd, streams)
+            if repetition % 3 == 0:
+                for name, best in _packets(setting, alone, crowd).items():
+                    packets[name].append(best)
+    return _result(alone, crowd, streams, packets)
+
+
+def _build(stack: ExitStack, tunnels: int) -> Crowd:
+    world = stack.enter_context(World())
+    spread_far_networks(world)
+    pairs = [(world.ipv4.a.network, far_network(number)) for number in range(tunnels)]
+    begin = time.monotonic()
+    gateways = start(stack, world, pairs, esp="aes-128-gcm", udp=True)
+    loading = time.monotonic() - begin
+    name = f"UDP, {tunnels:,} tunnels"
+    path = ready(stack, name, world, [gateway.pid for gateway in gateways])
+    return Crowd(path, gateways[0], tunnels, loading, path.memory() / 2)
+
+
+def _bring_up(setting: Setting, crowd: Crowd) -> None:
+    """Send to every tunnel until all are up.  Raises ``LabError`` when they do not come."""
+    begin = time.monotonic()
+    while True:
+        tool.run(
+            crowd.path.world.host_a,
+            "packets",
+            to=crowd.path.to,
+            rate=PACE,
+            seconds=crowd.tunnels / PACE + 0.1,
+            destinations=crowd.tunnels,
+        )
+        while (up := crowd.gateway.status().ike_counters.get(ESTABLISHED, 0)) < crowd.tunnels:
+            setting.say(f"negotiating: {up:,} of {crowd.tunnels:,} tunnels are up")
+            before = up
+            time.sleep(1.0)
+            if crowd.gateway.status().ike_counters.get(ESTABLISHED, 0) == before:
+                break  # packets that asked for the rest have been dropped
+        if up >= crowd.tunnels:
+            break
+        if time.monotonic() - begin > LONGEST:
+            raise LabError(f"{up:,} of {crowd.tunnels:,} tunnels came up in {LONGEST:g} s")
+    crowd.negotiating = time.monotonic() - begin
+    crowd.octets_up = crowd.path.memory() / 2
+
+
+def _compare_streams(setting: Setting, alone: Crowd, crowd: Crowd, streams: Streams) -> None:
+    def megabits(path: Path, tunnels: int) -> float:
+        taken = partial(stream, path, setting.amount.seconds, crowd.in_use, tunnels)
+        return setting.judge.take(taken).megabits
+
+    before = megabits(crowd.path, 1)
+    many = megabits(crowd.path, crowd.in_use)
+    after = megabits(crowd.path, 1)
+    single = megabits(alone.path, 1)
+    streams.one += [before, after]
+    streams.many.append(many)
+    streams.alone.append(single)
+    streams.ratios.append(many / between(before, after))
+    streams.ratios_alone.append(many / single)
+
+
+def _packets(setting: Setting, alone: Crowd, crowd: Crowd) -> dict[str, float]:
+    searches = search_in_turn(
+        setting,
+        {
+            "one": partial(trial, alone.path),
+            "many": partial(trial, crowd.path, destinations=crowd.in_use),
+        },
+    )
+    return {name: search.best for name, search in searches.items()}
+
+
+def _result(
+    alone: Crowd, crowd: Crowd, streams: Streams, packets: dict[str, list[float]]
+) -> Result:
+    tunnels, used = crowd.tunnels, crowd.in_use
+    work = f"{tunnels:,} tunnels"
+    packet_ratio = paired_ratio(packets["many"], packets["one"])
+    others = max(1, tunnels - 1)
+    rows = [
+        (f"{used:,} TCP streams, Mbit/s", _median(streams.alone), _median(streams.one),
+         _median(streams.many)),
+        (f"{WORK} a second", _median(packets["one"]), "", _median(packets["many"])),
+        ("seconds to load the policy", f"{alone.loading:.1f}", "", f"{crowd.loading:.1f}"),
+        ("seconds until all are up", f"{alone.negotiating:.1f}", "", f"{crowd.negotiating:.1f}"),
+        ("MiB of a gateway, all up", f"{alone.octets_up / KIBI**2:.1f}", "",
+         f"{crowd.octets_up / KIBI**2:.1f}"),
+    ]  # fmt: skip
+    per_tunnel = (crowd.octets_up - alone.octets_up) / others / KIBI
+    return Result(
+        [
+            Claim(work, f"TCP over {used:,}, of TCP over one", median(streams.ratios), floor=0.95),
+            Claim(
+                work, f"TCP over {used:,}, of a lone tunnel", median(streams.ratios_alone),
+                floor=0.95,
+            ),
+            Claim(work, f"packets over {used:,}, of a lone tunnel", packet_ratio, floor=0.95),
+            Claim(work, "negotiated", tunnels / crowd.negotiating, Form.PER_SECOND),
+            Claim("memory", "of a gateway for a tunnel that is up", per_tunnel, Form.KIBIBYTES),
+        ],
+        [
+            Table(
+                f"{tunnels:,} tunnels, traffic over {used:,}",
+                ("", "one, alone", "one of them", f"{used:,} of them"),
+                rows,
+            )
+        ],
+        {"many": {"streams": asdict(streams), "packets": packets, "tunnels": tunnels,
+                  "loading": crowd.loading, "negotiating": crowd.negotiating}},
+    )  # fmt: skip
+
+
+def _median(values: list[float]) -> str:
+    return f"{median(values):,.0f}"
