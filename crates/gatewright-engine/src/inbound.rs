@@ -398,11 +398,16 @@ fn process_esp(
     let [s0, s1, s2, s3, n0, n1, n2, n3] = *header;
     let spi = u32::from_be_bytes([s0, s1, s2, s3]);
     let sequence = u32::from_be_bytes([n0, n1, n2, n3]);
-    let pair = context
-        .tables
-        .inbound
-        .get(spi)
-        .ok_or(DropReason::UnknownSpi)?;
+    let newer;
+    let pair = match context.tables.inbound.get(spi) {
+        Some(pair) => pair,
+        None => {
+            // Installed since this batch began: the peer's first packet may be as fast as that.
+            newer = context.shared.newer_tables(context.tables.generation);
+            let pair = newer.as_ref().and_then(|tables| tables.inbound.get(spi));
+            pair.ok_or(DropReason::UnknownSpi)?
+        }
+    };
     if pair.transport.encapsulation != arrival.encapsulation {
         return Err(DropReason::Encapsulation);
     }

@@ -1,9 +1,12 @@
 //! One pair replaces another, and peers move.
 
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::sync::Arc;
 
-use gatewright_engine::{DropReason, Event, SaParameters};
-use gatewright_io::Encapsulation;
+use gatewright_engine::{DropReason, Event, SaParameters, SocketSlot};
+use gatewright_io::{Encapsulation, Outgoing, PathReport, ReceiveBatch, Sent, Socket};
 
 use crate::world::{spis, udp_v4, Gateway, Tunnel, World};
 
@@ -134,6 +137,76 @@ fn a_removed_pair_is_unknown() {
     world.turn();
     assert_eq!(world.b.drops(), [(DropReason::UnknownSpi.name(), 1)]);
     world.b.shared.remove_sa(spis(1).1).unwrap();
+}
+
+/// A socket with which something else happens while a worker receives.
+struct Meanwhile<S, F> {
+    socket: S,
+    happens: F,
+}
+
+impl<S: Socket, F: Fn() + Send + Sync> Socket for Meanwhile<S, F> {
+    fn local(&self) -> SocketAddr {
+        self.socket.local()
+    }
+
+    fn encapsulation(&self) -> Encapsulation {
+        self.socket.encapsulation()
+    }
+
+    fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<()> {
+        (self.happens)();
+        self.socket.receive(batch)
+    }
+
+    fn send(&self, arena: &[u8], messages: &[Outgoing]) -> Sent {
+        self.socket.send(arena, messages)
+    }
+
+    fn send_one(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.socket.send_one(payload, to)
+    }
+
+    fn take_path_reports(&self, reports: &mut Vec<PathReport>) {
+        self.socket.take_path_reports(reports);
+    }
+
+    fn segmentation(&self) -> bool {
+        self.socket.segmentation()
+    }
+
+    fn describe(&self) -> String {
+        self.socket.describe()
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        self.socket.descriptor()
+    }
+}
+
+#[test]
+fn a_pair_that_is_installed_while_a_batch_is_under_way_is_known() {
+    let mut world = World::connected(Tunnel::default());
+    let here = SocketAddr::new(world.b.address, 4500);
+    let shared = Arc::clone(&world.b.shared);
+    let half = std::sync::Mutex::new(Some(world.parameters(2).1));
+    let happens = move || {
+        if let Some(half) = half.lock().unwrap().take() {
+            shared.add_sa(half, None).unwrap();
+        }
+    };
+    let socket = world.internet.socket(Encapsulation::Udp, here);
+    let slot = SocketSlot {
+        token: 2,
+        socket: Arc::new(Meanwhile { socket, happens }),
+    };
+    world.b.shared.use_sockets(vec![slot]).unwrap();
+    world.a.shared.add_sa(world.parameters(2).0, None).unwrap();
+    world.a.send(&udp_v4(100, true, 0, false));
+    world.a.worker.turn().unwrap();
+    world.b.worker.turn().unwrap();
+    assert_eq!(world.b.drops(), []);
+    assert_eq!(world.b.take().map(|packet| packet.len()), Some(100));
 }
 
 #[test]
