@@ -267,7 +267,11 @@ impl Live {
         tell: impl Fn(Event) -> bool,
     ) {
         let (_, after) = self.sent.add(packets, octets, now);
-        self.check_bytes(spi_in, after, &tell);
+        if self.byte_limit != 0 && after >= self.byte_limit {
+            self.expire(spi_in, Expiry::Bytes, &tell);
+        } else {
+            self.check_soft_limit(spi_in, after, &tell);
+        }
         // A tenth of the numbers is left: time for a new SA (RFC 4303 section 3.3.3).
         if !self.seal.esn() && self.sequence.remaining() < u64::from(u32::MAX / 10) {
             self.report(spi_in, false, Expiry::Sequence, &tell);
@@ -275,6 +279,10 @@ impl Live {
     }
 
     /// Counts what was opened, and tells of a limit that was crossed.
+    ///
+    /// It is the sender who keeps to the limit.  What comes after it was sealed before the sender
+    /// could know of another pair, so it is taken until the control plane removes this one; at
+    /// twice the limit it ends here.
     pub(crate) fn account_received(
         &self,
         spi_in: u32,
@@ -284,14 +292,17 @@ impl Live {
         tell: impl Fn(Event) -> bool,
     ) {
         let (_, after) = self.received.add(packets, octets, now);
-        self.check_bytes(spi_in, after, &tell);
+        if self.byte_limit == 0 || after < self.byte_limit {
+            return self.check_soft_limit(spi_in, after, &tell);
+        }
+        if after >= self.byte_limit.saturating_mul(2) {
+            self.inbound_expired.store(true, Ordering::Release);
+        }
+        self.report(spi_in, true, Expiry::Bytes, &tell);
     }
 
-    fn check_bytes(&self, spi_in: u32, octets: u64, tell: &impl Fn(Event) -> bool) {
-        if self.byte_limit != 0 && octets >= self.byte_limit {
-            self.inbound_expired.store(true, Ordering::Release);
-            self.expire(spi_in, Expiry::Bytes, tell);
-        } else if self.byte_soft_limit != 0 && octets >= self.byte_soft_limit {
+    fn check_soft_limit(&self, spi_in: u32, octets: u64, tell: &impl Fn(Event) -> bool) {
+        if self.byte_soft_limit != 0 && octets >= self.byte_soft_limit {
             self.report(spi_in, false, Expiry::Bytes, tell);
         }
     }

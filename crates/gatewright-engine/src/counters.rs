@@ -75,7 +75,7 @@ counters! {
         IkeQueueFull = "drop_ike_queue_full",
         /// Inbound: no SA has this SPI.
         UnknownSpi = "drop_unknown_spi",
-        /// Inbound: the SA's octets are used up.
+        /// Inbound: twice the octets that the SA may carry have come on it.
         SaExpired = "drop_sa_expired",
         /// Inbound: ESP in UDP for an SA that is not, or the reverse.
         Encapsulation = "drop_encapsulation",

@@ -132,7 +132,7 @@ class Loop:
             for output in outputs:
                 self._execute(output)
             for spi_in in self.executor.take_not_installed():
-                self.endpoint.child_expiring(spi_in, True, self._loop.time())
+                self.endpoint.child_not_installed(spi_in, self._loop.time())
         self._set_timer()
 
     def _execute(self, output: Output) -> None:

@@ -231,15 +231,22 @@ class Endpoint:
     # --- news from the data plane ------------------------------------------------------------
 
     def child_expiring(self, spi_in: int, hard: bool, now: float) -> None:
-        """A byte or sequence number limit is near (rekey) or reached (delete)."""
+        """A byte or sequence number limit is near, or reached (``hard``)."""
         session = self._sessions.owner(spi_in)
         if session is None:
             return
         if hard:
-            session.delete_child(spi_in, now)
+            session.child_used_up(spi_in, now)
         else:
             session.rekey_child(spi_in, now)
         self._collect(session, now)
+
+    def child_not_installed(self, spi_in: int, now: float) -> None:
+        """The data plane refused it: the peer must not go on using it."""
+        session = self._sessions.owner(spi_in)
+        if session is not None:
+            session.delete_child(spi_in, now)
+            self._collect(session, now)
 
     def peer_moved(self, spi_in: int, remote: Address, now: float) -> None:
         """Authentic ESP came from a new address: a NAT rebinding (RFC 7296 section 2.23).

@@ -76,6 +76,7 @@ class Timing:
     half_open_lifetime: float = 30.0
     retry_delay: float = 5.0  # after a failed negotiation that traffic still wants
     rekey_margin: float = 0.1  # share of a lifetime before its end at which to rekey
+    volume_margin: float = 0.25  # the same of a limit in octets, which may come fast
     rekey_fuzz: float = 0.5  # share of the margin that is random (RFC 7296 section 2.8)
     rekey_overlap: float = 5.0  # how long a replaced inbound SA is kept for packets on their way
     nat_keepalive: float = 20.0
@@ -170,6 +171,13 @@ class Session(Protocol):
         ...
 
     def rekey_child(self, spi_in: int, now: float) -> None: ...
+
+    def child_used_up(self, spi_in: int, now: float) -> None:
+        """Octets or sequence numbers are at their limit: nothing is sent on it any more.
+
+        Its successor comes into use at once, or is negotiated; for a moment it still receives.
+        """
+        ...
 
     def delete_child(self, spi_in: int, now: float) -> None: ...
 

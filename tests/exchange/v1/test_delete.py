@@ -38,7 +38,7 @@ def test_deleting_one_child_leaves_the_others() -> None:
     bring_up(gateways)
     first = gateways.a.sad.outbound(1)
     assert first is not None
-    gateways.endpoint_a.child_expiring(first.spi_in, hard=True, now=gateways.network.now)
+    gateways.endpoint_a.child_not_installed(first.spi_in, gateways.network.now)
     gateways.network.run(1)
     assert not gateways.connected(1)
     assert gateways.connected(2)
@@ -53,7 +53,7 @@ def test_a_lost_delete_is_repeated_until_it_is_acknowledged() -> None:
     gateways.network.interceptors.append(lambda _: [] if next(lost, False) else None)
     first = gateways.a.sad.outbound(1)
     assert first is not None
-    gateways.endpoint_a.child_expiring(first.spi_in, hard=True, now=gateways.network.now)
+    gateways.endpoint_a.child_not_installed(first.spi_in, gateways.network.now)
     gateways.network.run(2.5)
     assert gateways.b.sad.pairs
     gateways.network.run(60)

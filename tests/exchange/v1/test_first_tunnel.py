@@ -176,7 +176,7 @@ def test_a_2003_gateway_s_offers_end_in_its_best_one() -> None:
     assert established.algorithms == "des-cbc / prf-hmac-md5 / modp-768"  # B prefers it
     sa = gateways.a.told(InstallChildSa)[0].sa
     assert (sa.cipher.name, sa.byte_limit) == ("des-cbc", 100_000 * 1024)
-    assert sa.byte_soft_limit == 92_160_000
+    assert 0.75 * sa.byte_limit <= sa.byte_soft_limit <= 0.88 * sa.byte_limit
 
 
 def test_over_ipv6() -> None:

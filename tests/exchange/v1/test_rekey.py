@@ -96,6 +96,35 @@ def test_a_byte_limit_renews_it_too() -> None:
     assert [len(host.sad.pairs) for host in gateways.hosts()] == [1, 1]
 
 
+def test_a_pair_that_is_used_up_is_renewed_at_once_and_receives_a_while() -> None:
+    gateways = pair(tunnel())
+    bring_up(gateways)
+    old = gateways.a.told(InstallChildSa)[0].sa
+    gateways.endpoint_a.child_expiring(old.spi_in, hard=True, now=gateways.network.now)
+    gateways.network.run(4)
+    new = gateways.a.sad.outbound(POLICY)
+    assert new is not None
+    assert new.spi_in != old.spi_in
+    assert old.spi_in in gateways.a.sad.pairs, "packets may be on their way"
+    gateways.network.run(3)
+    assert [len(host.sad.pairs) for host in gateways.hosts()] == [1, 1]
+    assert gateways.connected()
+
+
+def test_the_successor_of_a_used_up_pair_comes_into_use_as_soon_as_it_can() -> None:
+    """Otherwise the initiator's waits half of the overlap, and packets with it."""
+    gateways = pair(tunnel())
+    bring_up(gateways)
+    old = gateways.a.told(InstallChildSa)[0].sa
+    gateways.endpoint_a.child_expiring(old.spi_in, hard=False, now=gateways.network.now)
+    gateways.network.run(0.3)
+    assert gateways.a.sad.outbound(POLICY) == old
+    gateways.endpoint_a.child_expiring(old.spi_in, hard=True, now=gateways.network.now)
+    gateways.network.run(0.01)
+    assert gateways.a.sad.outbound(POLICY) == gateways.a.told(InstallChildSa)[1].sa
+    always_connected(gateways, 10)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_simultaneous_renewal_leaves_one_pair_on_both_sides(seed: int) -> None:
     gateways = pair(tunnel(), seed=seed)
@@ -148,7 +177,7 @@ def test_without_children_main_mode_just_ends() -> None:
     gateways = pair(tunnel(lifetime=1000))
     bring_up(gateways)
     sa = gateways.a.told(InstallChildSa)[0].sa
-    gateways.endpoint_a.child_expiring(sa.spi_in, hard=True, now=gateways.network.now)
+    gateways.endpoint_a.child_not_installed(sa.spi_in, gateways.network.now)
     gateways.network.run(1100)
     assert len(gateways.a.told(IkeSaEstablished)) == 1
     assert not gateways.endpoint_a.snapshot(0)

@@ -177,7 +177,7 @@ def test_one_deletes_the_child_that_the_other_rekeys(seed: int) -> None:
     gateways = established(seed)
     rekey_child(gateways, "a")
     spi_in = gateways.b.told(InstallChildSa)[0].sa.spi_in
-    gateways.endpoint_b.child_expiring(spi_in, True, gateways.network.now)
+    gateways.endpoint_b.child_not_installed(spi_in, gateways.network.now)
     gateways.network.run(10)
     for host in gateways.hosts():
         assert spi_in not in host.sad.pairs
@@ -193,7 +193,7 @@ def test_both_delete_the_same_child() -> None:
         gateways.hosts(), (gateways.endpoint_a, gateways.endpoint_b), strict=True
     ):
         spi_in = host.told(InstallChildSa)[0].sa.spi_in
-        endpoint.child_expiring(spi_in, True, gateways.network.now)
+        endpoint.child_not_installed(spi_in, gateways.network.now)
     gateways.network.run(5)
     assert sorted(figure.text()) == [
         "A -> B  INFORMATIONAL {D(1)}",

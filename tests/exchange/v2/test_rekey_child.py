@@ -103,13 +103,53 @@ def test_a_lifetime_in_kilobytes_is_told_to_the_data_plane() -> None:
     for host in gateways.hosts():
         sa = host.told(InstallChildSa)[0].sa
         assert sa.byte_limit == 1000 * 1024
-        assert 0.85 * sa.byte_limit <= sa.byte_soft_limit <= 0.9 * sa.byte_limit
+        assert 0.62 * sa.byte_limit <= sa.byte_soft_limit <= 0.75 * sa.byte_limit
 
 
-def test_a_hard_limit_deletes_the_sa_on_both_sides() -> None:
+def test_an_sa_that_is_used_up_is_replaced_at_once_and_receives_a_while() -> None:
+    gateways = established()
+    old = gateways.b.told(InstallChildSa)[0].sa
+    gateways.endpoint_b.child_expiring(old.spi_in, hard=True, now=gateways.network.now)
+    gateways.network.run(0.5)
+    for host in gateways.hosts():
+        new = host.sad.outbound(POLICY)
+        assert new is not None
+        assert new.spi_in not in (old.spi_in, old.spi_out)
+    assert old.spi_in in gateways.b.sad.pairs, "packets may be on their way"
+    gateways.network.run(6)
+    assert [len(host.sad.pairs) for host in gateways.hosts()] == [1, 1]
+    assert gateways.connected()
+
+
+def test_the_successor_of_an_sa_that_is_used_up_does_not_wait_for_the_peer() -> None:
+    """A responder's standby ends with the peer's DELETE, which can be late."""
+    gateways = established()
+    old = gateways.b.told(InstallChildSa)[0].sa
+    gateways.network.interceptors.append(  # no DELETE of A arrives
+        lambda _: [] if len(gateways.b.told(InstallChildSa)) == 2 else None
+    )
+    gateways.endpoint_a.child_expiring(old.spi_out, hard=False, now=gateways.network.now)
+    gateways.network.run(0.2)
+    standby = gateways.b.told(InstallChildSa)[-1].sa
+    assert gateways.b.sad.outbound(POLICY) == old
+    gateways.endpoint_b.child_expiring(old.spi_in, hard=True, now=gateways.network.now)
+    gateways.network.run(0.01)
+    assert gateways.b.sad.outbound(POLICY) == standby
+
+
+def test_an_sa_that_is_used_up_and_cannot_be_replaced_ends() -> None:
     gateways = established()
     spi_in = gateways.b.told(InstallChildSa)[0].sa.spi_in
-    gateways.endpoint_b.child_expiring(spi_in, True, gateways.network.now)
+    gateways.network.interceptors.append(lambda _: [])
+    gateways.endpoint_b.child_expiring(spi_in, hard=True, now=gateways.network.now)
+    gateways.network.run(6)
+    assert not gateways.b.sad.pairs
+
+
+def test_an_sa_that_was_not_installed_is_deleted_on_both_sides() -> None:
+    gateways = established()
+    spi_in = gateways.b.told(InstallChildSa)[0].sa.spi_in
+    gateways.endpoint_b.child_not_installed(spi_in, gateways.network.now)
     gateways.network.run(1)
     for host in gateways.hosts():
         assert not host.sad.pairs

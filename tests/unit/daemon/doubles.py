@@ -94,6 +94,10 @@ class FakeEndpoint:
         del now
         self.calls.append(("expiring", spi_in, hard))
 
+    def child_not_installed(self, spi_in: int, now: float) -> None:
+        del now
+        self.calls.append(("not_installed", spi_in))
+
     def peer_moved(self, spi_in: int, remote: object, now: float) -> None:
         del now
         self.calls.append(("moved", spi_in, remote))

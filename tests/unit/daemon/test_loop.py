@@ -101,7 +101,7 @@ def test_an_sa_that_was_not_installed_is_deleted_again(run: Run) -> None:
         bench.plane.refuse["add_sa"] = "no memory"
         bench.endpoint.outputs = [InstallChildSa(child_sa())]
         bench.loop.command(lambda _now: None)
-        assert bench.endpoint.calls == [("expiring", 0x1001, True)]
+        assert bench.endpoint.calls == [("not_installed", 0x1001)]
 
     run(body)
 

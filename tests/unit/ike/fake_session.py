@@ -114,6 +114,9 @@ class FakeSession:
     def rekey_child(self, spi_in: int, now: float) -> None:
         self.calls.append(("rekey_child", spi_in, now))
 
+    def child_used_up(self, spi_in: int, now: float) -> None:
+        self.calls.append(("child_used_up", spi_in, now))
+
     def delete_child(self, spi_in: int, now: float) -> None:
         self.calls.append(("delete_child", spi_in, now))
 

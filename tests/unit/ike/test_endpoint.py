@@ -278,7 +278,9 @@ def test_an_expiring_sa_reaches_the_session_that_owns_it_also_after_adoption(
     first.closed = True
     endpoint.receive(message(first.spi_i, b"r" * 8), 4.0)
     endpoint.child_expiring(spi_in, True, 5.0)
-    assert _calls(successor, "delete_child") == [("delete_child", spi_in, 5.0)]
+    assert _calls(successor, "child_used_up") == [("child_used_up", spi_in, 5.0)]
+    endpoint.child_not_installed(spi_in, 6.0)
+    assert _calls(successor, "delete_child") == [("delete_child", spi_in, 6.0)]
     assert endpoint.counters()["sessions"] == 1
 
 

@@ -44,7 +44,7 @@ fn the_soft_limit_asks_and_the_hard_one_ends() {
 }
 
 #[test]
-fn a_used_up_pair_takes_nothing_in() {
+fn what_the_peer_sealed_meanwhile_is_taken_and_at_twice_the_limit_nothing_is() {
     let mut world = World::new(Tunnel::default());
     let (a, b) = world.parameters(1);
     let limited = SaParameters {
@@ -53,11 +53,39 @@ fn a_used_up_pair_takes_nothing_in() {
     };
     world.a.shared.add_sa(a, None).unwrap();
     world.b.shared.add_sa(limited, None).unwrap();
-    for _ in 0..4 {
+    let mut send = |count: usize| {
+        for _ in 0..count {
+            world.a.send(&udp_v4(100, true, 0, false));
+        }
+        world.turn();
+        std::iter::from_fn(|| world.b.take()).count()
+    };
+    assert_eq!(send(2), 2);
+    assert_eq!(
+        send(1),
+        1,
+        "beyond the limit, on its way when that was reached"
+    );
+    assert_eq!(send(2), 0);
+    assert_eq!(world.b.drops(), [(DropReason::SaExpired.name(), 2)]);
+    assert_eq!(world.b.events(), [expiring(true, spis(1).1)]);
+}
+
+#[test]
+fn what_is_received_does_not_use_up_what_may_be_sent() {
+    let mut world = World::new(Tunnel::default());
+    let (a, b) = world.parameters(1);
+    let limited = SaParameters {
+        byte_limit: 150,
+        ..b
+    };
+    world.a.shared.add_sa(a, None).unwrap();
+    world.b.shared.add_sa(limited, None).unwrap();
+    for _ in 0..2 {
         world.a.send(&udp_v4(100, true, 0, false));
     }
     world.turn();
-    assert_eq!(std::iter::from_fn(|| world.b.take()).count(), 2);
-    assert_eq!(world.b.drops(), [(DropReason::SaExpired.name(), 2)]);
-    assert_eq!(world.b.events(), [expiring(true, spis(1).1)]);
+    world.b.send(&udp_v4(100, true, 0, true));
+    world.turn();
+    assert_eq!(std::iter::from_fn(|| world.a.take()).count(), 1);
 }

@@ -55,7 +55,9 @@ class Keeper:
         """Both halves, the outbound one on standby."""
         timing, random = self._core.context.timing, self._core.context.random
         seconds = made.lifetime.seconds
-        rekey_after = lifetimes.rekey_after(seconds, timing, random, first=initiated)
+        rekey_after = lifetimes.rekey_after(
+            seconds, timing.rekey_margin, timing, random, first=initiated
+        )
         pair = QuickModeSa(
             sa=made.sa,
             child=terms.child,
@@ -114,13 +116,32 @@ class Keeper:
         for pair in pairs:
             self._core.children.add(pair)
 
+    def used_up(self, spi_in: int, now: float) -> None:
+        """Nothing is sent on a pair any more; it receives for ``rekey_overlap`` seconds.
+
+        Whatever is to replace it comes into use as soon as the peer can have installed it.
+        """
+        pair = self._core.children.get(spi_in)
+        if pair is None:
+            return
+        timing = self._core.context.timing
+        if pair.remove_at is None:
+            pair.remove_at = now + timing.rekey_overlap
+        for other in self._same_traffic(pair):
+            if other.activate_at is not None:
+                soonest = max(now, other.established + timing.settle)
+                other.activate_at = min(other.activate_at, soonest)
+                self._with_peer.look_at_keeper_of(self._table_of(other))
+
     def handle_timeout(self, now: float) -> list[QuickModeSa]:
         """Remove what is over; gives the pairs that have to be renewed now."""
         for pair in self._core.children:
             if now >= pair.expires:
                 self.remove(pair.sa.spi_in, "its lifetime is over", now, tell=True)
             elif pair.remove_at is not None and now >= pair.remove_at:
-                self.remove(pair.sa.spi_in, "replaced by a newer pair", now, tell=True)
+                replaced = pair.state is ChildState.REPLACED
+                reason = "replaced by a newer pair" if replaced else "it is used up"
+                self.remove(pair.sa.spi_in, reason, now, tell=True)
             elif pair.activate_at is not None and now >= pair.activate_at:
                 pair.activate_at = None
                 self._core.emit(ActivateChildSa(pair.sa.spi_in))
@@ -151,12 +172,15 @@ class Keeper:
 
     def _older(self, pair: QuickModeSa) -> list[QuickModeSa]:
         """Pairs in use for the same traffic, oldest first."""
+        in_use = (ChildState.INSTALLED, ChildState.REKEYING)
+        return [other for other in self._same_traffic(pair) if other.state in in_use]
+
+    def _same_traffic(self, pair: QuickModeSa) -> list[QuickModeSa]:
         return [
             other
             for table in self._with_peer.tables()
             for other in table
             if other is not pair
-            and other.state in (ChildState.INSTALLED, ChildState.REKEYING)
             and other.sa.policy_id == pair.sa.policy_id
             and other.selectors == pair.selectors
         ]

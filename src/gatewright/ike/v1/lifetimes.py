@@ -60,16 +60,20 @@ def read(attributes: Iterable[Attribute], unit: int, duration: int) -> Lifetime:
     return Lifetime(amounts[LifeType.SECONDS], amounts[LifeType.KILOBYTES])
 
 
-def rekey_after(lifetime: float, timing: Timing, random: RandomSource, *, first: bool) -> float:
-    """Seconds from the beginning of a lifetime to its rekey.
+def rekey_after(
+    lifetime: float, share: float, timing: Timing, random: RandomSource, *, first: bool
+) -> float:
+    """The part of a lifetime after which to rekey, in its unit.
+
+    ``share`` is the margin before its end: `Timing.rekey_margin` or `Timing.volume_margin`.
 
     ``first``: this side initiated and renews the SA; the other side renews it only when that did
     not happen, in the last quarter of the margin, so that the two do not collide (RFC 2409 knows
     no rule for collisions).
     """
-    margin = lifetime * timing.rekey_margin
-    share = int.from_bytes(random(_RANDOM_OCTETS), "big") / _RANDOM_RANGE
-    randomised = margin * (1 - timing.rekey_fuzz * share)
+    margin = lifetime * share
+    chance = int.from_bytes(random(_RANDOM_OCTETS), "big") / _RANDOM_RANGE
+    randomised = margin * (1 - timing.rekey_fuzz * chance)
     return lifetime - (randomised if first else randomised / 4)
 
 

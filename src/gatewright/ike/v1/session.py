@@ -215,6 +215,10 @@ class IkeV1Session:
         if pair is not None and pair.state is ChildState.INSTALLED:
             self._renew_pair(pair, now)
 
+    def child_used_up(self, spi_in: int, now: float) -> None:
+        self.keeper.used_up(spi_in, now)
+        self.rekey_child(spi_in, now)
+
     def delete_child(self, spi_in: int, now: float) -> None:
         self.keeper.remove(spi_in, "deleted by this gateway", now, tell=True)
         self.quick.pair_deleted(spi_in, now)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from gatewright.ike.machine import Timing
 from gatewright.ike.outputs import (
     ActivateChildSa,
     ChildSaClosed,
@@ -141,6 +142,19 @@ class Children:
             if entry.activate_at is not None and entry.activate_at <= now:
                 entry.activate_at = None
                 self.activate(entry.spi_in)
+
+    def used_up(self, spi_in: int, now: float, timing: Timing) -> None:
+        """Nothing is sent on it any more; it receives for ``rekey_overlap`` seconds at most.
+
+        A successor that waits comes into use as soon as the peer can have installed it.
+        """
+        entry = self._entries.get(spi_in)
+        if entry is None:
+            return
+        entry.expire_at = min(entry.expire_at, now + timing.rekey_overlap)
+        successor = self._entries.get(entry.replaced_by or 0)
+        if successor is not None and successor.sa.outbound_standby:
+            successor.activate_at = max(now, successor.since + timing.settle)
 
     def deleted(self, entry: ChildEntry, now: float, reason: str, overlap: float) -> None:
         """Both sides agree that it is gone.

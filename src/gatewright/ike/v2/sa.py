@@ -157,7 +157,9 @@ class IkeSa:
         self.timers.pop(Timer.HALF_OPEN, None)
         lifetime = float(self.connection.lifetime)
         context = self.context
-        self.timers[Timer.REKEY] = now + soft_limit(lifetime, context.timing, context.random)
+        self.timers[Timer.REKEY] = now + soft_limit(
+            lifetime, context.timing.rekey_margin, context.timing, context.random
+        )
         self.timers[Timer.EXPIRE] = now + lifetime
         if self.path.nat_local:
             self.timers[Timer.NAT_KEEPALIVE] = now + context.timing.nat_keepalive

@@ -226,6 +226,10 @@ class IkeSession:
             self._rekey(entry)
             self._exchanges.proceed(now)
 
+    def child_used_up(self, spi_in: int, now: float) -> None:
+        self._sa.children.used_up(spi_in, now, self._sa.context.timing)
+        self.rekey_child(spi_in, now)
+
     def delete_child(self, spi_in: int, now: float) -> None:
         entry = self._sa.children.get(spi_in)
         if entry is not None and entry.standing:

@@ -59,7 +59,7 @@ def test_limits_come_from_the_security_method() -> None:
     assert entry.rekey_at is not None
     assert NOW + 850 <= entry.rekey_at <= NOW + 900
     assert entry.sa.byte_limit == 10_240
-    assert 0.85 * 10_240 - 1 <= entry.sa.byte_soft_limit <= 0.9 * 10_240
+    assert 0.62 * 10_240 <= entry.sa.byte_soft_limit <= 0.75 * 10_240
     assert entry.sa.outbound_standby
     (install,) = [each for each in a.outputs if isinstance(each, InstallChildSa)]
     assert install.replaces == 7

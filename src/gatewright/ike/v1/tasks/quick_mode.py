@@ -57,7 +57,6 @@ from gatewright.wire.v1.payloads.sa import SaPayload
 
 NONCE_LENGTH = 20
 _KILOBYTE = 1024
-_SOFT_SHARE = 9, 10  # of a byte limit, at which the data plane asks for a rekey
 
 P = TypeVar("P")
 
@@ -304,12 +303,18 @@ class QuickMode:
             esn=False,
             local=(self.terms.local,),
             remote=(self.terms.remote,),
-            byte_soft_limit=limit * _SOFT_SHARE[0] // _SOFT_SHARE[1],
+            byte_soft_limit=self._soft_limit(limit),
             byte_limit=limit,
             outbound_standby=True,
         )
         self.made = Made(sa, lifetime, min(self._nonce_i, self._nonce_r))
         self._install(self, self.made, now)
+
+    def _soft_limit(self, octets: int) -> int:
+        timing, random = self._core.context.timing, self._core.context.random
+        first = self.state is QuickState.SENT_1
+        share = timing.volume_margin
+        return int(lifetimes.rekey_after(octets, share, timing, random, first=first))
 
     def _keys(self, spi: int, choice: PhaseTwoChoice, shared: Secret | None) -> SaKeys:
         secured = self._core.secured

@@ -125,7 +125,8 @@ class RekeyChild(Task):
             sa.children.deleted(entry, now, "the peer does not know it", overlap)
             sa.agenda.add(CreateChild(entry.child, None))
         elif refusal == NotifyType.TEMPORARY_FAILURE:
-            entry.rekey_at = now + retry_after_temporary_failure(sa)
+            soon = retry_after_temporary_failure(sa)
+            entry.rekey_at = now + min(soon, max(0.0, entry.expire_at - now) / 2)
         else:
             sa.report("child SA rekey", error, entry.child, waiting=False)
             entry.rekey_at = next_attempt(now, entry.expire_at, sa.context.timing)
