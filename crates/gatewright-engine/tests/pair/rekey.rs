@@ -198,6 +198,7 @@ fn a_pair_that_is_installed_while_a_batch_is_under_way_is_known() {
     let socket = world.internet.socket(Encapsulation::Udp, here);
     let slot = SocketSlot {
         token: 2,
+        worker: 0,
         socket: Arc::new(Meanwhile { socket, happens }),
     };
     world.b.shared.use_sockets(vec![slot]).unwrap();
