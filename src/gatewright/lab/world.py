@@ -41,6 +41,8 @@ FORWARDING = {
     "net/ipv4/conf/all/send_redirects": "0",
     "net/ipv4/conf/default/send_redirects": "0",
 }
+BRIDGE_FILTERS = Path("/proc/sys/net/bridge")
+PAST_FILTERS = tuple(f"net/bridge/bridge-nf-call-{each}tables" for each in ("arp", "ip", "ip6"))
 NO_WAIT_FOR_ADDRESSES = {
     "net/ipv6/conf/all/accept_dad": "0",
     "net/ipv6/conf/default/accept_dad": "0",
@@ -265,6 +267,10 @@ class World:
             f"addr add {IPV6.internet}/64 dev segment nodad",
             *(f"link set {each} up" for each in ("segment", "toA", "toB")),
         )
+        if BRIDGE_FILTERS.is_dir():
+            # Where containers run, bridged packets pass the IP layer's netfilter hooks as well.
+            # A wire does not do that, and no path should be charged for it.
+            self.internet.sysctl(dict.fromkeys(PAST_FILTERS, "0"))
 
     def _configure_router(self) -> None:
         self.router.sysctl(FORWARDING)
