@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 
 from rich.console import Console
 
@@ -20,7 +22,7 @@ from bench.setting import Setting
 from gatewright.lab.errors import LabError
 
 WIDTH = 100  # in a file or a pipe
-# Each in a series of its own; the streams are one series together.
+STREAMS = "the streams"  # one series together; the others have each its own
 ALONE: dict[str, Callable[[Setting], Result]] = {
     "latency": latency.run,
     "packets": packets.run,
@@ -28,6 +30,8 @@ ALONE: dict[str, Callable[[Setting], Result]] = {
     "many": many.run,
     "memory": memory.run,
 }
+# Shares of the time.
+WEIGHTS = {STREAMS: 50, "latency": 4, "packets": 18, "eight": 8, "many": 15, "memory": 5}
 ROWS = (*streams.PARTS, *ALONE)
 
 
@@ -66,11 +70,19 @@ def _measure(setting: Setting, options: Options) -> Result:
 
 
 def _results(setting: Setting, options: Options) -> Iterator[Result]:
-    if parts := [name for name in options.rows if name in streams.PARTS]:
-        yield streams.run(setting, parts)
-    for name, run in ALONE.items():
-        if name in options.rows:
-            yield run(setting)
+    parts = [name for name in options.rows if name in streams.PARTS]
+    runs: dict[str, Callable[[], Result]] = {}
+    if parts:
+        runs[STREAMS] = partial(streams.run, setting, parts)
+    runs |= {name: partial(ALONE[name], setting) for name in ALONE if name in options.rows}
+    end = time.monotonic() + setting.amount.minutes * 60
+    weight = sum(WEIGHTS[name] for name in runs)
+    for name, run in runs.items():
+        # What a row leaves over is the others'.
+        now = time.monotonic()
+        setting.row_ends = now + max(0.0, end - now) * WEIGHTS[name] / weight
+        weight -= WEIGHTS[name]
+        yield run()
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ def parse(names: Sequence[str], arguments: Sequence[str] | None = None) -> Optio
     parser.add_argument("--pings", type=int, help="round trips on each path")
     parser.add_argument("--tunnels", type=int, help="of the row with many")
     parser.add_argument("--soak", type=float, help="seconds of full load while memory is watched")
+    parser.add_argument("--minutes", type=float, help="after which no repetition is begun")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
     given = parser.parse_args(arguments)
     wished = {
@@ -41,6 +42,7 @@ def parse(names: Sequence[str], arguments: Sequence[str] | None = None) -> Optio
         "pings": given.pings,
         "tunnels": given.tunnels,
         "soak": given.soak,
+        "minutes": given.minutes,
     }
     for name, value in wished.items():
         if value is not None and value <= 0:

@@ -87,7 +87,7 @@ def measure(setting: Setting, baseline: Path, paths: Sequence[Path]) -> Series:
     """All paths, as often as the setting wants."""
     series = Series({path.name: [] for path in paths})
     total = setting.amount.repetitions
-    for repetition in range(total):
+    for repetition in setting.repetitions(total):
         before = _forwarding(setting, baseline, series)
         # Another order each time, lest one path always follows the same other.
         shift = repetition % max(1, len(paths))

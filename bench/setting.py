@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -17,7 +18,8 @@ class Amount:
 
     ``repetitions``: of each interleaved series; ``seconds``: of one TCP stream; ``pings``: on each
     path; ``tunnels``: of the row with many; ``soak``: seconds of full load while memory is
-    watched; ``rivals``: small packets on their paths as well.
+    watched; ``rivals``: small packets on their paths as well; ``minutes``: for everything, beyond
+    which no repetition is begun.
     """
 
     repetitions: int
@@ -25,22 +27,29 @@ class Amount:
     pings: int
     tunnels: int
     soak: float
+    minutes: float
     rivals: bool = True
 
 
-FULL = Amount(repetitions=9, seconds=2.0, pings=3000, tunnels=500, soak=60.0)
-QUICK = Amount(repetitions=3, seconds=1.0, pings=600, tunnels=100, soak=10.0, rivals=False)
+FULL = Amount(repetitions=9, seconds=2.0, pings=3000, tunnels=500, soak=60.0, minutes=20.0)
+QUICK = Amount(
+    repetitions=3, seconds=1.0, pings=600, tunnels=100, soak=10.0, minutes=4.0, rivals=False
+)
 
 
 @dataclass
 class Setting:
-    """Paths are built when first asked for, and stay until the run ends."""
+    """Paths are built when first asked for, and stay until the run ends.
+
+    ``row_ends``: when the row that is being measured has used up its time (monotonic clock).
+    """
 
     stack: ExitStack
     judge: Judge
     amount: Amount
     say: Callable[[str], None]
     absent: dict[str, str] = field(default_factory=dict)
+    row_ends: float = float("inf")
     _built: dict[str, Path] = field(default_factory=dict)
 
     def path(self, kind: Kind) -> Path | None:
@@ -61,6 +70,15 @@ class Setting:
         if path is None:
             raise LabError(f"{kind.name}: {self.absent[kind.name]}")
         return path
+
+    def repetitions(self, wanted: int) -> Iterator[int]:
+        """0, 1, 2, ... as often as wanted, or until the row's time is over; at least once."""
+        for repetition in range(wanted):
+            begin = time.monotonic()
+            yield repetition
+            now = time.monotonic()
+            if now + (now - begin) / 2 > self.row_ends:
+                return
 
     def paths(self, kinds: Sequence[Kind]) -> list[Path]:
         """Those that can be had."""

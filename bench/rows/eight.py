@@ -24,7 +24,7 @@ def run(setting: Setting) -> Result:
     ratios: list[float] = []
     plain: list[float] = []
     total = setting.amount.repetitions
-    for repetition in range(total):
+    for repetition in setting.repetitions(total):
         setting.say(f"eight streams, repetition {repetition + 1} of {total}")
         one, eight, again = (
             _take(setting, ours, streams, tunnels)

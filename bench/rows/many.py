@@ -68,7 +68,7 @@ def run(setting: Setting) -> Result:
         _bring_up(setting, crowd)
         streams = Streams()
         packets: dict[str, list[float]] = {"one": [], "many": []}
-        for repetition in range(setting.amount.repetitions):
+        for repetition in setting.repetitions(setting.amount.repetitions):
             setting.say(f"TCP over {crowd.in_use:,} tunnels, repetition {repetition + 1}")
             _compare_streams(setting, alone, crowd, streams)
             if repetition % 3 == 0:

@@ -52,7 +52,7 @@ def run(setting: Setting) -> Result:
     paths = [setting.needed(FORWARDING), *setting.paths([GCM, PROTOCOL_50]), *rivals]
     offers = {path.name: partial(trial, path) for path in paths}
     found: dict[str, list[RateSearch]] = {path.name: [] for path in paths}
-    for _ in range(max(1, setting.amount.repetitions // 3)):
+    for _ in setting.repetitions(max(1, setting.amount.repetitions // 3)):
         for name, search in search_in_turn(setting, offers).items():
             found[name].append(search)
     return _result(found)
