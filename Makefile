@@ -7,12 +7,13 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(or $(PATH),/usr/sbin:/usr/bin:/sbin:/bin):$(HOME_DIRECTORY)/.cargo/bin
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
-.PHONY: help setup demo check test bench fuzz fmt lock clean
+.PHONY: help setup demo check test test-kernel bench fuzz fmt lock clean
 
 help:
 	@echo 'make demo    set up what is missing and show a tunnel, from the first ping to the evidence'
 	@echo '             (options of `gatewright demo`: make demo DEMO="--profile windows-2003")'
 	@echo 'make test    all tests; make test T=tests/unit for a part (no Rust then)'
+	@echo 'make test-kernel  all tests of the engine in the kernel, also those that make test leaves out'
 	@echo 'make check   formatting, lints, types, import rules, file limits'
 	@echo 'make bench   throughput and more beside the rivals, as ratios; make bench BENCH="--quick"'
 	@echo 'make fuzz    hostile input for parsers and machines; make fuzz FUZZ="--seconds 600"'
@@ -46,6 +47,10 @@ ifeq ($(T),)
 else
 	pytest $(T)
 endif
+
+# In user-mode-linux: tests that take long and differ little from others are left out of make test.
+test-kernel: setup
+	pytest tests/kernel_engine -m uml
 
 bench: setup
 	python -m bench $(BENCH)

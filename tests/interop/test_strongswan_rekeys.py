@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from gatewright.control.models import Status
-from gatewright.lab.policies import SECRET, TUNNEL
+from gatewright.lab.policies import TUNNEL
 from gatewright.lab.traffic import SteadyPings
-from gatewright.lab.world import World
 from tests.interop.algorithms import Suite
-from tests.support.running import (
-    KEY,
-    assert_joined,
-    gatewright,
-    peer_tunnel,
-    strongswan_b,
-)
+from tests.interop.test_strongswan import Site, site
+from tests.support.running import assert_joined
 
 pytestmark = [pytest.mark.netns, pytest.mark.strongswan]
+
+__all__ = ["site"]
 
 
 def short_lived(esp: str, peer_esp: str) -> Suite:
@@ -46,7 +40,6 @@ class Seen:
         return len(self.ike) >= 3 and len(self.child) >= 5
 
 
-@pytest.mark.usefixtures("strongswan")
 @pytest.mark.parametrize(
     "suite",
     [
@@ -55,21 +48,12 @@ class Seen:
     ],
     ids=["without PFS", "with PFS"],
 )
-def test_lifetimes_end_and_nothing_is_lost(new_world: Callable[..., World], suite: Suite) -> None:
-    world = new_world()
-    ours, theirs = gatewright(world, policy=suite.policy(world.ipv4)), strongswan_b(world)
-    ours.start()
-    theirs.start()
-    ours.wait_ready()
-    theirs.wait_ready()
-    ours.write(suite.policy(world.ipv4), {SECRET: KEY})
-    ours.assign()
-    theirs.load(peer_tunnel(world.ipv4, suite.version, suite.ike, suite.esp))
-    assert ours.up(TUNNEL).result == "up"
-
+def test_lifetimes_end_and_nothing_is_lost(site: Site, suite: Suite) -> None:
+    site.configure(suite)
+    assert site.ours.up(TUNNEL).result == "up"
     seen = Seen()
-    with SteadyPings(world.host_a, world.ipv4.b.host) as pings:
-        ours.wait_status(seen.enough, "enough rekeys", timeout=30)
+    with SteadyPings(site.world.host_a, site.world.ipv4.b.host) as pings:
+        site.ours.wait_status(seen.enough, "enough rekeys", timeout=30)
         pings.finish()
     assert pings.answered == pings.sent
-    assert_joined(world, ours, world.ipv4)
+    assert_joined(site.world, site.ours, site.world.ipv4)

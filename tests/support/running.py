@@ -26,20 +26,39 @@ class Joined:
 
 
 def gatewright(
-    world: World, side: str = "A", policy: str | None = None, engine: str = ""
+    world: World, side: str = "A", policy: str | None = None, engine: str | None = None
 ) -> Gateway:
-    """A gateway of the world, written down but not started; it goes with the world."""
+    """A gateway of the world, written down but not started; it goes with the world.
+
+    A machine with a kernel of its own is there for that kernel's engine, if nothing else is said.
+    """
     machine = world.gateway_a if side == "A" else world.gateway_b
+    directory = world.directory / f"gateway{side}"
     gateway: Gateway
     if isinstance(machine, Guest):
-        gateway = GuestGateway(machine, world.directory / f"gateway{side}", engine=engine)
+        gateway = GuestGateway(machine, directory, engine="kernel" if engine is None else engine)
         world.at_end(gateway.close)
     else:
-        gateway = Gateway(machine, world.directory / f"gateway{side}", engine=engine)
-        world.at_end(gateway.stop)
+        gateway = Gateway(machine, directory, engine=engine or "")
+    # A world with a guest is expensive and serves again: nothing may be left of this one.
+    world.at_end(lambda: retire(gateway) if isinstance(world.gateway_a, Guest) else gateway.stop())
     local, remote = sides_of(world.ipv4, side)
     gateway.write(policy or str(TunnelText(local, remote)), {SECRET: KEY})
     return gateway
+
+
+def retire(gateway: Gateway) -> None:
+    """Take its policy back, and stop it."""
+    if gateway.running:
+        gateway.unassign()
+        gateway.stop()
+
+
+def kept_out(status: Status) -> int:
+    """Packets that came in clear and were not let in: by the guards, or by a kernel's policies."""
+    guards = sum(each.packets for each in status.guards if each.direction == "in")
+    assert status.data_plane is not None
+    return guards + status.data_plane.counters.get("drop_in_clear_or_wrong_tunnel", 0)
 
 
 def sides_of(sides: Sides, side: str) -> tuple[Addresses, Addresses]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -27,6 +28,19 @@ class Access:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ACCESS] = Access()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as thorough what its module says is; leave that out unless markers are asked for."""
+    for item in items:
+        patterns = getattr(getattr(item, "module", None), "THOROUGH", ())
+        if any(fnmatchcase(item.name, pattern) for pattern in patterns):
+            item.add_marker(pytest.mark.thorough)
+    if config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -66,20 +80,21 @@ def namespaces(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="module")
 def new_world(request: pytest.FixtureRequest, namespaces: None) -> Iterator[Callable[..., World]]:  # noqa: ARG001
     """Builds worlds that go with the test module.  Takes the arguments of ``World``."""
-    worlds = request.config.stash[_ACCESS].worlds
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(_standing(World(**options), worlds))
+        yield lambda **options: stack.enter_context(standing(request, World(**options)))
 
 
 @pytest.fixture
 def world(request: pytest.FixtureRequest, namespaces: None) -> Iterator[World]:  # noqa: ARG001
     """A plain world of this test alone."""
-    with _standing(World(), request.config.stash[_ACCESS].worlds) as world:
+    with standing(request, World()) as world:
         yield world
 
 
 @contextmanager
-def _standing(world: World, worlds: list[World]) -> Iterator[World]:
+def standing(request: pytest.FixtureRequest, world: World) -> Iterator[World]:
+    """The world, for as long as the context lasts; its logs are shown when a test fails."""
+    worlds = request.config.stash[_ACCESS].worlds
     with world:
         worlds.append(world)
         try:

@@ -43,7 +43,7 @@ class Gateway:
         self._lasting = lasting
         self._process: Process | None = None
         self._notifications: socket.socket | None = None
-        self.secrets.mkdir(parents=True, mode=0o700)
+        self.secrets.mkdir(parents=True, mode=0o700, exist_ok=True)
 
     @property
     def name(self) -> str:
@@ -52,6 +52,10 @@ class Gateway:
     @property
     def pid(self) -> int:
         return self._running().pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.running()
 
     def write(self, policy: str, secrets: Mapping[str, str]) -> None:
         """Write the policy file and the keys that it names."""

@@ -42,13 +42,17 @@ class GuestGateway(Gateway):
         """In the guest."""
         return self._pid
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and neither stopped nor killed."""
+        return self._told is not None
+
     def start(self, *arguments: str, policy: bool = True) -> None:
         command = [str(PROGRAM), "run", *((str(self.policy),) if policy else ())]
         places = ["--control", CONTROL, "--secrets", str(self.secrets)]
         state = ["--state-dir", str(self.directory / "state")]
-        kept = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
         self._pid, self._told = self._guest.agent.start(
-            [*command, *places, *state, *arguments], str(self.log), kept, NOTIFY
+            [*command, *places, *state, *arguments], str(self.log), _environment(), NOTIFY
         )
         self._relay.open()
 
@@ -60,6 +64,12 @@ class GuestGateway(Gateway):
                 raise LabError(f"{self.name} ended ({told}) before it was ready:\n{self.tail()}")
             if "READY=1" in told["notification"].split("\n"):
                 return
+
+    def command_inside(self, *arguments: str) -> str:
+        """A ``gatewright`` command on the gateway's machine; its output.  Raises ``LabError``."""
+        variables = [f"{name}={value}" for name, value in _environment().items()]
+        argv = ["env", *variables, str(PROGRAM), *arguments, "--control", CONTROL]
+        return self._guest.run(argv)
 
     def signal(self, number: int) -> None:
         self._guest.agent.signal(self.pid, number)
@@ -99,6 +109,11 @@ class GuestGateway(Gateway):
         if self._told is None:
             raise LabError(f"{self.name} has not been started")
         return self._told
+
+
+def _environment() -> dict[str, str]:
+    """Which of our own variables a gateway in a guest has."""
+    return {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
 
 
 class Relay:

@@ -160,6 +160,12 @@ class World:
         """Call this before the world goes, last one first."""
         self._closers.append(close)
 
+    def tidy(self) -> None:
+        """Do now what ``at_end`` was given, so that the world can serve again."""
+        while self._closers:
+            with suppress(Exception):
+                self._closers.pop()()
+
     def capture(self, name: str = "internet", *, unprotected_only: bool = False) -> Capture:
         """A capture of the Internet segment at gateway A, where all traffic of both passes."""
         return Capture(
@@ -208,9 +214,7 @@ class World:
         # A second Ctrl-C must not leave half a world behind.
         interrupted = _ignore_signals()
         try:
-            while self._closers:
-                with suppress(Exception):
-                    self._closers.pop()()
+            self.tidy()
             for namespace in self.namespaces:
                 namespace.remove()
             shutil.rmtree(self.directory, ignore_errors=True)

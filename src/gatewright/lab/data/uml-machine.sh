@@ -3,9 +3,10 @@
 # `lab` holds the agent and the start's `ip -batch` lines; `world`, a directory of the host, is
 # mounted read-write where the host has it; `python` is the interpreter for the agent.
 . "$lab/base.sh"
-mount -t tmpfs tmpfs /tmp
-mkdir -p "$world" /run/lab /dev/net
 mount -t hostfs -o "$world" hostfs "$world"
+mkdir -p /run/lab /run/tmp /dev/net
+TMPDIR=/run/tmp
+export TMPDIR
 for module in tun veth af_packet; do
   /mnt/modprobe -q "$module"
 done
