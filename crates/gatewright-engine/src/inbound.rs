@@ -214,9 +214,19 @@ fn owner_of(context: &Context<'_>, data: &[u8], arrival: Arrival) -> usize {
         }
         _ => 0,
     };
-    let spi = data.get(start..).and_then(|esp| esp.first_chunk());
-    let pair = spi.and_then(|spi| context.tables.inbound.get(u32::from_be_bytes(*spi)));
-    pair.map_or(context.worker, |pair| pair.owner)
+    let Some(spi) = data.get(start..).and_then(|esp| esp.first_chunk()) else {
+        return context.worker;
+    };
+    let spi = u32::from_be_bytes(*spi);
+    match context.tables.inbound.get(spi) {
+        Some(pair) => pair.owner,
+        None => {
+            // Installed since this batch began, as in `process_esp`.
+            let newer = context.shared.newer_tables(context.tables.generation);
+            let pair = newer.as_ref().and_then(|tables| tables.inbound.get(spi));
+            pair.map_or(context.worker, |pair| pair.owner)
+        }
+    }
 }
 
 fn lay_aside(

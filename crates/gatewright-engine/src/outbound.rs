@@ -59,6 +59,14 @@ pub(crate) struct Context<'a> {
     pub(crate) now: u64,
 }
 
+impl Context<'_> {
+    /// Whether there are newer tables.  They are looked at between two frames: a batch may take
+    /// long where cores are short, and an SA must not be used long after it was replaced.
+    pub(crate) fn outdated(&self) -> bool {
+        self.shared.newer_tables(self.tables.generation).is_some()
+    }
+}
+
 /// The outbound half of a worker.
 pub(crate) struct OutboundPath {
     frame: Box<[u8]>,
@@ -132,6 +140,9 @@ impl OutboundPath {
                 Ok(len) => {
                     context.counters.add(Count::TunFramesRead, 1);
                     self.process_frame(context, &frame[..len], tun, Origin::Device);
+                    if context.outdated() {
+                        break;
+                    }
                 }
                 Err(error) => {
                     outcome = match error.kind() {

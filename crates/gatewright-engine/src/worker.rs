@@ -68,7 +68,8 @@ impl Worker {
     ///
     /// Fails when the TUN device is gone.
     pub fn turn(&mut self) -> io::Result<()> {
-        self.take_changes();
+        self.take_tables();
+        self.take_commands();
         self.take_parcels();
         let tables = Arc::clone(&self.tables);
         let own = tables
@@ -115,7 +116,7 @@ impl Worker {
     /// How long it may wait for something new; None for ever.
     fn patience(&mut self) -> Option<Duration> {
         if !self.hand_over() {
-            // Somebody's inbox is full: that worker is busy, and does not say when it is not.
+            // Somebody is behind: that worker is busy, and does not say when it is not.
             return Some(RETRY);
         }
         if self.link().fall_asleep() {
@@ -129,7 +130,8 @@ impl Worker {
         if ready.iter().any(|ready| ready.token == WAKE_TOKEN) {
             self.link().wake.clear();
         }
-        if self.take_changes() == Next::Stop {
+        self.take_tables();
+        if self.take_commands() == Next::Stop {
             return Ok(Next::Stop);
         }
         self.take_parcels();
@@ -148,6 +150,7 @@ impl Worker {
     /// Does what other workers handed over; a bounded part of it, so that the rest gets its turn.
     fn take_parcels(&mut self) {
         for _ in 0..PARCELS_AT_ONCE {
+            self.take_tables();
             let Some(parcel) = self.link().frames.take() else {
                 break;
             };
@@ -189,8 +192,8 @@ impl Worker {
         self.receive(&slot);
     }
 
-    /// Takes new tables and commands over.
-    fn take_changes(&mut self) -> Next {
+    /// Takes new tables over.
+    fn take_tables(&mut self) {
         let epoch = self.shared.epoch();
         let newer = self.shared.newer_tables(self.tables.generation);
         let changed = newer.is_some() || epoch != self.epoch;
@@ -203,6 +206,9 @@ impl Worker {
                 worker.outbound.tables_changed(context, &mut *worker.tun);
             });
         }
+    }
+
+    fn take_commands(&mut self) -> Next {
         while let Some(command) = self.link().commands.pop() {
             match command {
                 Command::Stop => return Next::Stop,
@@ -229,7 +235,7 @@ impl Worker {
         if effect == Effect::Activated {
             // What was decided before rests on the older pair; what waited can go.
             self.shared.next_epoch();
-            self.take_changes();
+            self.take_tables();
         }
     }
 
