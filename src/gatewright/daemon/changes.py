@@ -15,6 +15,8 @@ def sentences(before: CompiledPolicy | None, after: CompiledPolicy) -> list[str]
     removed = sum(each.change is Change.REMOVED for each in plain)
     if added or removed:
         said.append(f"Permit and block filters: {added} added, {removed} removed.")
+    if before is not None and before.engine is not after.engine:
+        said.append(f"The engine is {after.engine.value} now; all tunnels come up anew.")
     if diff.spd_order_changed:
         said.append("The order of the filters changed.")
     return said

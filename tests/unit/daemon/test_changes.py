@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gatewright.daemon.changes import sentences
-from gatewright.policy.compiled import Action, CompiledPolicy
+from gatewright.policy.compiled import Action, CompiledPolicy, Engine
 from tests.support.policies import entry, policy, selector
 
 A, B, C = "192.168.10.0/24", "10.20.0.0/24", "10.21.0.0/24"
@@ -54,3 +54,9 @@ def test_filters_are_counted_both_ways() -> None:
 def test_another_order_decides_other_packets() -> None:
     said = sentences(policy(PERMIT, BLOCK), policy(BLOCK, PERMIT))
     assert said == ["The order of the filters changed."]
+
+
+def test_another_engine_is_said() -> None:
+    kernel = replace(BRANCH, engine=Engine.KERNEL)
+    assert sentences(BRANCH, kernel) == ["The engine is kernel now; all tunnels come up anew."]
+    assert sentences(kernel, kernel) == []
