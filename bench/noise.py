@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
-from bench.machine import ProcessTimes, all_processes, machine_times
+from bench.machine import MachineTimes, ProcessTimes, all_processes, machine_times
 
 Result = TypeVar("Result")
 
@@ -22,6 +22,8 @@ KTHREADD = 2  # the parent of all kernel threads; what these do, they do for the
 NAP = 0.01
 # Woken later than this, a sleeper was not waiting for its turn: the whole machine stood still.
 LATE = 0.025
+MOST_DISTURBED = 0.2  # of the samples that count
+WARNING = " That is too much: measure again when the machine has nothing else to do."
 NAMED = 3  # strangers that are named
 
 
@@ -46,6 +48,11 @@ class Disturbance:
     @property
     def strangers(self) -> float:
         return sum(self.by_stranger.values())
+
+    @property
+    def share(self) -> float:
+        """All of it, of the time that the sample took."""
+        return (self.strangers + self.steal + self.pauses) / max(self.seconds, 1e-9)
 
     def beyond(self, limits: Limits) -> str | None:
         """What was too much, in a word; None when nothing was."""
@@ -77,6 +84,29 @@ def strangers_between(
         if spent > 0 and is_stranger(pid):
             found[times.name] = found.get(times.name, 0.0) + spent
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the kernel has accounted to whom so far."""
+
+    times: MachineTimes
+    processes: Mapping[int, ProcessTimes]
+
+    @classmethod
+    def now(cls) -> Reading:
+        return cls(machine_times(), all_processes())
+
+    def strangers_since(self) -> dict[str, float]:
+        return strangers_between(self.processes, all_processes(), os.getpid())
+
+    def steal_since(self) -> float:
+        return machine_times().steal - self.times.steal
+
+    def busy_since(self) -> float:
+        """Processor seconds of all cores, those of strangers left out."""
+        busy = machine_times().busy - self.times.busy
+        return max(0.0, busy - sum(self.strangers_since().values()))
 
 
 class Pauses:
@@ -125,18 +155,22 @@ class Judge:
     seconds: float = 0.0
 
     def take(self, measure: Callable[[], Result]) -> Result:
-        """A sample of ``measure`` that was not disturbed, or the last of those that were."""
+        """A sample of ``measure`` that was not disturbed, or the one that was least."""
+        least: tuple[float, Result] | None = None
         for attempt in range(self.retries + 1):
             result, disturbance = self._observed(measure)
             self._add(disturbance)
             why = disturbance.beyond(self.limits)
             if why is None:
                 return result
+            if least is None or disturbance.share < least[0]:
+                least = disturbance.share, result
             if attempt == self.retries or self.rejected.total() >= self.patience:
-                self.kept_disturbed += 1
-                return result
+                break
             self.rejected[why] += 1
-        raise AssertionError("the last attempt returns")
+        assert least is not None
+        self.kept_disturbed += 1
+        return least[1]
 
     def sentence(self) -> str:
         """How quiet it was, for people."""
@@ -151,8 +185,13 @@ class Judge:
             f" During them strangers used {share:.1%} of a core"
             f"{named}, the host stole"
             f" {self.steal / seconds:.1%}, and {self.paused / seconds:.1%} of the time everything"
-            " stood still."
+            f" stood still.{'' if self.trustworthy else WARNING}"
         )
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether nearly all samples that count were undisturbed."""
+        return self.kept_disturbed <= MOST_DISTURBED * (self.taken - self.rejected.total())
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -166,15 +205,14 @@ class Judge:
         }
 
     def _observed(self, measure: Callable[[], Result]) -> tuple[Result, Disturbance]:
-        paused, stolen, processes = self.pauses.seconds, machine_times().steal, all_processes()
+        paused, reading = self.pauses.seconds, Reading.now()
         begin = time.monotonic()
         result = measure()
-        seconds = time.monotonic() - begin
         return result, Disturbance(
-            seconds,
-            machine_times().steal - stolen,
+            time.monotonic() - begin,
+            reading.steal_since(),
             self.pauses.seconds - paused,
-            strangers_between(processes, all_processes(), os.getpid()),
+            reading.strangers_since(),
         )
 
     def _add(self, disturbance: Disturbance) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 
 from bench import tool
-from bench.machine import machine_times
+from bench.noise import Reading
 from bench.paths.path import Path
 from bench.result import Json
 from bench.setting import Setting
@@ -19,7 +19,8 @@ WARM_UP = 0.2  # seconds, not counted: slow start
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What one sample moved.  ``machine``, ``gateways``: processor seconds for 10^9 octets."""
+    """What one sample moved.  ``machine``, ``gateways``: processor seconds for 10^9 octets,
+    strangers' left out."""
 
     megabits: float
     machine: float
@@ -65,7 +66,7 @@ class Series:
 
 def stream(path: Path, seconds: float, streams: int = 1, destinations: int = 1) -> Stream:
     """TCP from hostA to hostB for so long.  Raises ``LabError`` when it stalls."""
-    machine, gateways = machine_times().busy, path.gateway_seconds()
+    machine, gateways = Reading.now(), path.gateway_seconds()
     answer = tool.run(
         path.world.host_a,
         "stream",
@@ -78,7 +79,7 @@ def stream(path: Path, seconds: float, streams: int = 1, destinations: int = 1) 
     gigabytes = max(answer["octets"] / 1e9, 1e-9)
     return Stream(
         answer["octets_per_second"] * 8 / 1e6,
-        (machine_times().busy - machine) / gigabytes,
+        machine.busy_since() / gigabytes,
         (path.gateway_seconds() - gateways) / gigabytes,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bench.machine import MachineTimes, ProcessTimes
-from bench.noise import Disturbance, Judge, Limits, Pauses, strangers_between
+from bench.noise import Disturbance, Judge, Limits, Pauses, Reading, strangers_between
 
 from bench import noise
 
@@ -70,18 +70,35 @@ def test_a_disturbed_sample_is_taken_again(stealing: list[float]) -> None:
     assert judge.take(lambda: next(numbers)) == 3
     assert judge.rejected["steal"] == 2
     assert judge.kept_disturbed == 0
+    assert "measure again" not in judge.sentence()
 
 
 def test_not_for_ever(stealing: list[float]) -> None:
     stealing += [1.0] * 20
     judge, numbers = Judge(Pauses(), retries=3, patience=4), count(1)
-    assert judge.take(lambda: next(numbers)) == 4
-    # One more rejection is left of the patience of the whole run.
-    assert judge.take(lambda: next(numbers)) == 6
-    assert judge.take(lambda: next(numbers)) == 7
+    for _ in range(3):
+        judge.take(lambda: next(numbers))
+    # Four samples, then one more rejection is left of the patience of the whole run.
+    assert next(numbers) == 8
     assert judge.rejected["steal"] == 4
     assert judge.kept_disturbed == 3
     assert "7 samples, of which 4 rejected (4 for steal) and 3 kept" in judge.sentence()
+    assert "measure again" in judge.sentence()
+
+
+def test_of_disturbed_samples_the_least_disturbed_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    disturbances = iter(Disturbance(1.0, stolen, 0.0, {}) for stolen in (0.9, 0.5, 0.7))
+    judge, numbers = Judge(Pauses()), count(1)
+    monkeypatch.setattr(judge, "_observed", lambda measure: (measure(), next(disturbances)))
+    assert judge.take(lambda: next(numbers)) == 2
+
+
+def test_strangers_are_left_out_of_what_the_machine_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([MachineTimes(10.0, 0.0), MachineTimes(14.0, 0.0)])
+    tables = iter([table((STRANGER, INIT, 1.0)), table((STRANGER, INIT, 2.5))])
+    monkeypatch.setattr(noise, "machine_times", lambda: next(times))
+    monkeypatch.setattr(noise, "all_processes", lambda: next(tables))
+    assert Reading.now().busy_since() == 2.5
 
 
 def test_this_process_is_found() -> None:
