@@ -2,111 +2,30 @@
 
 from __future__ import annotations
 
-import select
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
-from typing import TypeVar
+from ipaddress import ip_address
 
 import pytest
 
 from gatewright.dataplane.engine import EngineDataPlane
-from gatewright.dataplane.interface import Acquire, DataPlaneError, Event, IkeDatagram
-from gatewright.iana.algorithms import CIPHER_BY_NAME, Cipher, Integrity
-from gatewright.ipsec.association import ChildSa, Encapsulation
-from gatewright.ipsec.selectors import TrafficSelector
+from gatewright.dataplane.fast_paths import SWITCHES
+from gatewright.dataplane.interface import Acquire, DataPlaneError, IkeDatagram
+from gatewright.iana.algorithms import Cipher, Integrity
+from gatewright.ipsec.association import Encapsulation
 from gatewright.lab.namespace import Namespace
 from gatewright.lab.traffic import Pinger, SteadyPings, ping, transfer
-from gatewright.lab.world import Addresses, World
-from gatewright.policy.compiled import Action, SpdEntry
-from tests.support.scapy_esp import EVERY_ALGORITHM, algorithm_name, child_sa, reversed_sa
+from gatewright.lab.world import World
+from tests.support.engines import INTERFACE, Pair
+from tests.support.scapy_esp import EVERY_ALGORITHM, algorithm_name, reversed_sa
 
 pytestmark = pytest.mark.netns
 
-INTERFACE = "gwengine"
-AES_GCM = (CIPHER_BY_NAME["aes-128-gcm"], None)
-Result = TypeVar("Result")
 
-
-class Gateway:
-    """An engine in a gateway's namespace, and the routes that lead to it."""
-
-    def __init__(self, namespace: Namespace, offload: bool = True) -> None:
-        self.namespace = namespace
-        self.engine = EngineDataPlane(INTERFACE, offload=offload)
-
-    def open(self, own: Sequence[Addresses], others: Sequence[Addresses]) -> None:
-        self.inside(lambda: self.engine.open([ip_address(each.external) for each in own]))
-        self.namespace.ip(*(f"route replace {each.network} dev {INTERFACE}" for each in others))
-        entry = SpdEntry(1, "all", Action.PROTECT, _selectors(own), _selectors(others))
-        self.engine.replace_policies([entry])
-
-    def inside(self, function: Callable[[], Result]) -> Result:
-        return self.namespace.call(function)
-
-    def add(self, sa: ChildSa) -> None:
-        self.inside(lambda: self.engine.add_sa(sa))
-
-    def wait_for_events(self) -> Sequence[Event]:
-        assert select.select([self.engine.event_fd()], [], [], 5)[0], "no event"
-        return self.engine.poll_events()
-
-    def drops(self) -> dict[str, int]:
-        counters = self.engine.counters().items()
-        return {name: n for name, n in counters if n and name.startswith("drop_")}
-
-
-class Pair:
-    """Both gateways of a world."""
-
-    def __init__(self, world: World, *, offload: bool = True) -> None:
-        self.world = world
-        self.a = Gateway(world.gateway_a, offload)
-        self.b = Gateway(world.gateway_b, offload)
-        self.open()
-
-    def open(self) -> None:
-        four, six = self.world.ipv4, self.world.ipv6
-        self.a.open([four.a, six.a], [four.b, six.b])
-        self.b.open([four.b, six.b], [four.a, six.a])
-
-    def sa(
-        self,
-        algorithm: tuple[Cipher, Integrity | None] = AES_GCM,
-        encapsulation: Encapsulation = Encapsulation.UDP,
-        *,
-        outer: int = 4,
-        number: int = 0,
-        esn: bool = False,
-    ) -> ChildSa:
-        """Gateway A's view of a pair of SAs."""
-        sides = self.world.ipv4 if outer == 4 else self.world.ipv6
-        return child_sa(
-            algorithm,
-            local=sides.a.external,
-            remote=sides.b.external,
-            encapsulation=encapsulation,
-            number=number,
-            esn=esn,
-        )
-
-    def connect(self, sa: ChildSa) -> None:
-        self.b.add(reversed_sa(sa))
-        self.a.add(sa)
-
-    def disconnect(self, sa: ChildSa) -> None:
-        self.a.engine.remove_sa(sa.spi_in)
-        self.b.engine.remove_sa(sa.spi_out)
-
-    def close(self) -> None:
-        for gateway in (self.a, self.b):
-            gateway.engine.close(remove=True)
-
-
-@pytest.fixture(scope="module", params=[True, False], ids=["offload", "plain"])
+@pytest.fixture(scope="module", params=[(), SWITCHES], ids=["offload", "plain"])
 def pair(request: pytest.FixtureRequest, new_world: Callable[..., World]) -> Iterator[Pair]:
     world = new_world()
-    pair = Pair(world, offload=request.param)
+    pair = Pair(world, without=request.param)
     yield pair
     pair.close()
 
@@ -116,10 +35,6 @@ def own_pair(world: World) -> Iterator[Pair]:
     pair = Pair(world)
     yield pair
     pair.close()
-
-
-def _selectors(side: Sequence[Addresses]) -> tuple[TrafficSelector, ...]:
-    return tuple(TrafficSelector.from_network(ip_network(each.network)) for each in side)
 
 
 def _hosts(world: World) -> list[tuple[Namespace, Namespace, str]]:
@@ -167,9 +82,10 @@ def test_large_datagrams_are_fragmented_before_esp(
     pair.connect(pair.sa(encapsulation=encapsulation))
     assert ping(world.host_a, world.ipv4.b.host, 2, payload=4000).all_answered
     assert pair.a.engine.counters()["fragments_made"] > 0
-    # In IPv6 only hosts fragment: each side's first answer is "too big", the third ping has both.
-    pings = ping(world.host_a, world.ipv6.b.host, 3, timeout=1, payload=4000)
-    assert pings.times[-1] is not None
+    # In IPv6 only hosts fragment: each side's first answer is "too big", and on a busy machine a
+    # host hears of it after its next.
+    tries = (ping(world.host_a, world.ipv6.b.host, 1, timeout=1, payload=4000) for _ in range(10))
+    assert any(each.all_answered for each in tries)
 
 
 def test_the_first_packet_waits_for_the_sa(own_pair: Pair) -> None:

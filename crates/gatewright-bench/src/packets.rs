@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use gatewright_io::{open_udp, Outgoing, Poller, ReceiveBatch, Socket, SocketOptions};
+use gatewright_io::{open_udp, Offloads, Outgoing, Poller, ReceiveBatch, Socket, SocketOptions};
 
 use crate::arguments::Arguments;
 use crate::serve::PACKETS;
@@ -26,7 +26,7 @@ const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 const PLAIN: SocketOptions = SocketOptions {
     mark: 0,
     buffer: 32 << 20,
-    offload: false,
+    offloads: Offloads::NONE,
 };
 
 /// Sends, and prints what was sent and what arrived.

@@ -123,7 +123,14 @@ impl Arena {
     }
 
     /// Hands everything to the sockets, in order.
-    pub(crate) fn flush(&mut self, sockets: &[SocketSlot], counters: &Counters) {
+    ///
+    /// `lost` is told of a socket that turned out to send no joined messages.
+    pub(crate) fn flush(
+        &mut self,
+        sockets: &[SocketSlot],
+        counters: &Counters,
+        lost: impl Fn(&SocketSlot),
+    ) {
         let mut first = 0;
         while let Some(socket) = self.sockets.get(first).copied() {
             let rest = &self.sockets[first..];
@@ -136,6 +143,9 @@ impl Arena {
                 continue;
             };
             let sent = slot.socket.send(&self.octets, messages);
+            if sent.lost_segmentation {
+                lost(slot);
+            }
             counters.add(Count::DatagramsOut, sent.datagrams);
             counters.add(Count::MessagesOut, messages.len() as u64);
             for (reason, lost) in [
@@ -228,7 +238,7 @@ mod tests {
             arena.commit(1, destination(4500, false));
         }
         assert!(arena.place(1).is_none());
-        arena.flush(&[], &Counters::default());
+        arena.flush(&[], &Counters::default(), |_| {});
         assert!(arena.is_empty() && arena.place(1).is_some());
     }
 }

@@ -129,6 +129,8 @@ counters! {
         DummiesIn = "dummies_in",
         /// "Too big" answers to senders inside.
         TooBigSent = "icmp_too_big_sent",
+        /// TCP connections whose MSS was lowered to what fits the tunnel, each way once.
+        MssClamped = "mss_clamped",
         /// Inner fragments made.
         FragmentsMade = "fragments_made",
         /// Packets that were queued while IKE negotiated.

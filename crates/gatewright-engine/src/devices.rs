@@ -19,7 +19,7 @@ pub(crate) fn open_tun(shared: &Shared) -> Result<Vec<LinuxTun>, EngineError> {
         name: settings.interface.clone(),
         mtu: settings.mtu,
         queue: settings.tun_queue,
-        offload: settings.offload,
+        offloads: settings.offloads,
     };
     let failed = |error| EngineError::Tun {
         interface: settings.interface.clone(),
@@ -115,6 +115,6 @@ fn options(shared: &Shared) -> SocketOptions {
     SocketOptions {
         mark: settings.mark,
         buffer: settings.socket_buffer,
-        offload: settings.offload,
+        offloads: settings.offloads,
     }
 }

@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use std::sync::{Mutex, PoisonError};
 
 use crossbeam_queue::ArrayQueue;
-use gatewright_io::EventFd;
+use gatewright_io::{EventFd, FastPath};
 
 /// Why an SA ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub enum Event {
         /// Where it came from.
         remote: SocketAddr,
     },
+    /// A fast path that was in use is not any more; it goes on without.
+    FastPathLost(FastPath),
     /// An IKE message came to the NAT traversal port; without the non-ESP marker.
     IkeDatagram {
         /// The address and port it came to.

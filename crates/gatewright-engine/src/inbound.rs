@@ -22,6 +22,7 @@ use gatewright_esp::outer::{decapsulate_ecn, Ecn};
 use gatewright_esp::{OpenError, Payload};
 use gatewright_io::{Encapsulation, ReceiveBatch, Tun, TunOffload, VNET_HEADER_LEN};
 use gatewright_offload::Coalescer;
+use gatewright_packet::mss::is_syn;
 use gatewright_packet::{set_traffic_class, FlowKey, IpPacket, Ipv4Packet};
 use gatewright_spd::Fit;
 
@@ -434,7 +435,7 @@ fn process_esp(
         context.counters.add(Count::DummiesIn, 1);
         return Ok(processed);
     };
-    match admit(pair, &mut data[range.clone()], arrival.tos) {
+    match admit(context, pair, &mut data[range.clone()], arrival.tos) {
         Ok(()) => {
             let octets = range.len() as u64;
             let tell = |event| context.shared.events.push(event);
@@ -477,20 +478,28 @@ fn open(
     })
 }
 
-fn admit(pair: &Association, inner: &mut [u8], outer_class: u8) -> Result<(), DropReason> {
+fn admit(
+    context: &Context<'_>,
+    pair: &Association,
+    inner: &mut [u8],
+    outer_class: u8,
+) -> Result<(), DropReason> {
     let packet = IpPacket::new_checked(inner).map_err(|_| DropReason::MalformedPayload)?;
     match pair.selectors.fit_inbound(&FlowKey::of(&packet).into()) {
         Fit::Inside => {}
         Fit::Outside => return Err(DropReason::SelectorMismatch),
         Fit::PortsUnknown => return Err(DropReason::InboundFragment),
     }
-    let class = packet.traffic_class();
+    let (class, begins) = (packet.traffic_class(), is_syn(&packet));
     let before = Ecn::from_traffic_class(class);
     let after = decapsulate_ecn(before, Ecn::from_traffic_class(outer_class))
         .map_err(|_| DropReason::EcnIllegal)?;
     if after != before {
         set_traffic_class(inner, (class & !0b11) | after.bits())
             .map_err(|_| DropReason::MalformedPayload)?;
+    }
+    if begins {
+        context.clamp_mss(pair, inner);
     }
     Ok(())
 }

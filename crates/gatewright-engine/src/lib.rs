@@ -26,6 +26,7 @@ mod guide;
 mod handover;
 mod inbound;
 mod link;
+mod mss;
 mod outbound;
 mod owners;
 mod path;

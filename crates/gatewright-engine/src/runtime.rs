@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gatewright_io::{path_mtu, Encapsulation, Poller, Tun, TunKeeper};
+use gatewright_esp::AesCode;
+use gatewright_io::{path_mtu, Encapsulation, FastPath, Poller, Standing, Tun, TunKeeper};
 
 use crate::association::SaParameters;
 use crate::control::{Shared, SocketSlot};
@@ -47,6 +48,7 @@ struct Running {
     crew: Vec<Member>,
     tun: TunKeeper,
     tun_offload: String,
+    tun_paths: Vec<FastPath>,
     /// How many workers read from the device.
     tun_queues: usize,
     next_token: u64,
@@ -111,6 +113,7 @@ impl Engine {
         let queues = open_tun(&self.shared)?;
         let keeper = queues[0].keeper();
         let tun_offload = queues[0].offload().describe();
+        let tun_paths = queues[0].fast_paths();
         let reading = queues.iter().filter(|queue| queue.descriptor().is_some());
         let tun_queues = reading.count();
         let pollers = (0..).zip(&queues);
@@ -137,6 +140,7 @@ impl Engine {
             crew,
             tun: keeper,
             tun_offload,
+            tun_paths,
             tun_queues,
             next_token,
         })
@@ -304,6 +308,28 @@ impl Engine {
         features
     }
 
+    /// What is fast here, and what is not and why, each way and place once.
+    pub fn fast_paths(&self) -> Vec<FastPath> {
+        let mut paths = vec![vector_aes()];
+        if let Some(running) = &*lock(&self.running) {
+            paths.extend(running.tun_paths.iter().cloned());
+        }
+        for slot in &*self.shared.tables().sockets {
+            for path in slot.socket.fast_paths() {
+                // Several workers have a socket each on one address.
+                match paths
+                    .iter_mut()
+                    .find(|known| known.name == path.name && known.place == path.place)
+                {
+                    Some(known) if known.standing == Standing::InUse => *known = path,
+                    Some(_) => {}
+                    None => paths.push(path),
+                }
+            }
+        }
+        paths
+    }
+
     /// Readable when `take_events` has something.
     pub fn event_descriptor(&self) -> i32 {
         self.shared.events.descriptor()
@@ -314,6 +340,18 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // The device stays and blocks; only the threads must not outlive their owner.
         let _ = self.close(false);
+    }
+}
+
+fn vector_aes() -> FastPath {
+    let code = AesCode::here();
+    FastPath {
+        name: "vector-aes",
+        place: "the processor".to_owned(),
+        standing: match code {
+            AesCode::Vector => Standing::InUse,
+            _ => Standing::Missing(code.text()),
+        },
     }
 }
 

@@ -3,16 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 
 use gatewright_esp::outer::{encapsulate_traffic_class, outer_df, DfPolicy, DscpPolicy};
-use gatewright_io::Encapsulation;
+use gatewright_io::{Encapsulation, Standing};
 use gatewright_offload::Splitter;
 use gatewright_packet::emit::{Ipv4Header, Ipv6Header};
 use gatewright_packet::fragment::Fragments;
+use gatewright_packet::mss::is_syn;
 use gatewright_packet::{protocol, IpPacket, Ipv4Packet};
 
 use crate::arena::{Arena, Destination};
 use crate::association::Association;
+use crate::control::SocketSlot;
 use crate::counters::{Count, DropReason};
-use crate::event::Expiry;
+use crate::event::{Event, Expiry};
 use crate::outbound::Context;
 
 /// The largest IP packet.
@@ -51,11 +53,16 @@ impl Sealer {
         if fragment {
             sending.fragment_outer();
         }
+        let begins = is_syn(segments.packet());
         let mut done = Done::default();
         for index in 0..count {
             let len = segments.len_of(index);
             let sealed = self.seal_packet(context, &sending, index, len, |place| {
-                segments.write(index, place).is_some()
+                let written = segments.write(index, place).is_some();
+                if begins {
+                    context.clamp_mss(pair, place);
+                }
+                written
             });
             done.add(sealed, len);
         }
@@ -190,8 +197,18 @@ impl Sealer {
     /// Hands what was sealed to the sockets.
     pub(crate) fn flush(&mut self, context: &Context<'_>) {
         if !self.arena.is_empty() {
-            self.arena.flush(&context.tables.sockets, context.counters);
+            let lost = |slot: &SocketSlot| tell_lost(context, slot);
+            self.arena
+                .flush(&context.tables.sockets, context.counters, lost);
         }
+    }
+}
+
+/// The control plane learns which fast paths this socket lost.
+fn tell_lost(context: &Context<'_>, slot: &SocketSlot) {
+    let paths = slot.socket.fast_paths().into_iter();
+    for path in paths.filter(|path| matches!(path.standing, Standing::Lost(_))) {
+        context.shared.events.push(Event::FastPathLost(path));
     }
 }
 

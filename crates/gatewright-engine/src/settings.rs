@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use gatewright_io::Offloads;
+
 /// The engine's settings; the defaults are those of a gateway.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -23,8 +25,10 @@ pub struct Settings {
     /// How long a packet thread looks again and again for more before it sleeps.  It takes a whole
     /// core while there is traffic, and where cores are short the round trip gets longer by it.
     pub busy_poll: Duration,
-    /// Whether to use segmentation and receive offload where the system has it.
-    pub offload: bool,
+    /// Which offloads to use where the system has them.
+    pub offloads: Offloads,
+    /// Whether to lower the MSS that TCP connections through a tunnel begin with to what fits it.
+    pub mss_clamp: bool,
     /// Packets that may wait for one policy's negotiation.
     pub waiting_packets: usize,
     /// Octets that may wait for negotiations in all.
@@ -46,7 +50,8 @@ impl Default for Settings {
             socket_buffer: 16 << 20,
             workers: 1,
             busy_poll: Duration::ZERO,
-            offload: true,
+            offloads: Offloads::ALL,
+            mss_clamp: true,
             waiting_packets: 64,
             waiting_octets: 4 << 20,
             ike_queue: 512,

@@ -9,12 +9,14 @@
 //! stands in [`sys`], one file a subject; no other crate of the workspace has any.
 
 pub mod doubles;
+mod fast_path;
 mod linux;
 mod receive;
 mod socket;
 mod sys;
 mod tun;
 
+pub use fast_path::{FastPath, Offloads, Standing};
 pub use linux::{
     open_esp, open_udp, open_udp_group, EspSocket, LinuxTun, Prefix, SocketOptions, Steering,
     TunKeeper, TunOptions, UdpSocket,

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 
+use crate::fast_path::FastPath;
 use crate::ReceiveBatch;
 
 /// How ESP crosses the Internet.
@@ -56,6 +57,8 @@ pub struct Sent {
     pub no_buffer: u64,
     /// Datagrams refused for another reason.
     pub failed: u64,
+    /// The device behind cannot cut messages into datagrams, as was found out just now.
+    pub lost_segmentation: bool,
 }
 
 /// The network or the system said that packets to `to` must not be larger than `mtu`.
@@ -91,6 +94,11 @@ pub trait Socket: Send + Sync {
 
     /// Whether several datagrams can go in one message; may become false while running.
     fn segmentation(&self) -> bool;
+
+    /// What became of each fast path of this socket.
+    fn fast_paths(&self) -> Vec<FastPath> {
+        Vec::new()
+    }
 
     /// The offloads in use, for a status display.
     fn describe(&self) -> String;

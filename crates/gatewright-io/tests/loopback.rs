@@ -6,19 +6,27 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gatewright_io::{
-    open_udp, open_udp_group, path_mtu, EventFd, Outgoing, Poller, Prefix, ReceiveBatch, Socket,
-    SocketOptions, Steering, UdpSocket,
+    open_udp, open_udp_group, path_mtu, EventFd, Offloads, Outgoing, Poller, Prefix, ReceiveBatch,
+    Socket, SocketOptions, Steering, UdpSocket,
 };
 
 const OPTIONS: SocketOptions = SocketOptions {
     mark: 0, // would take a privilege
     buffer: 1 << 20,
-    offload: true,
+    offloads: Offloads::ALL,
 };
 
 /// A socket on a port of its own.
 fn socket(address: &str, offload: bool) -> UdpSocket {
-    let options = SocketOptions { offload, ..OPTIONS };
+    let offloads = if offload {
+        Offloads::ALL
+    } else {
+        Offloads::NONE
+    };
+    let options = SocketOptions {
+        offloads,
+        ..OPTIONS
+    };
     // The port is let go at once; nobody else on this machine asks for it in between.
     let free = std::net::UdpSocket::bind((address, 0)).unwrap();
     let local = free.local_addr().unwrap();

@@ -18,6 +18,7 @@ pub mod icmp_error;
 mod ip;
 mod ipv4;
 mod ipv6;
+pub mod mss;
 pub mod protocol;
 mod tcp;
 mod udp;

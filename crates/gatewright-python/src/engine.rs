@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use gatewright_engine::{SaParameters, Settings, Transport};
 use gatewright_esp::{Algorithm, EspKeys};
-use gatewright_io::Encapsulation;
+use gatewright_io::{Encapsulation, Offloads};
 use pyo3::prelude::*;
 
 use crate::errors::refused;
-use crate::messages::{self, EntryTuple, SaCounters, SelectorTuple};
+use crate::messages::{self, EntryTuple, FastPathTuple, SaCounters, SelectorTuple};
 
 /// The user-space data plane.  Packets move on threads of its own that never take the GIL.
 #[pyclass(frozen)]
@@ -22,23 +22,35 @@ pub(crate) struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (interface, *, mtu, mark, port, offload, workers, busy_poll_us))]
+    #[pyo3(signature = (interface, *, mtu, mark, port, without, mss_clamp, workers, busy_poll_us))]
+    #[expect(clippy::too_many_arguments, reason = "settings, by keyword")]
     fn new(
         interface: String,
         mtu: u32,
         mark: u32,
         port: u16,
-        offload: bool,
+        without: Vec<String>,
+        mss_clamp: bool,
         workers: Option<usize>,
         busy_poll_us: u32,
     ) -> PyResult<Self> {
+        let mut offloads = Offloads::ALL;
+        for name in &without {
+            offloads = offloads.without(name).ok_or_else(|| {
+                let known = Offloads::NAMES.join(", ");
+                refused(format!(
+                    "there is no fast path {name:?}; there are: {known}"
+                ))
+            })?;
+        }
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let settings = Settings {
             interface: interface.clone(),
             mtu,
             mark,
             port,
-            offload,
+            offloads,
+            mss_clamp,
             workers: workers.unwrap_or_else(|| Settings::workers_for(cores())),
             busy_poll: Duration::from_micros(busy_poll_us.into()),
             ..Settings::default()
@@ -186,6 +198,12 @@ impl Engine {
     fn sa_counters(&self) -> Vec<SaCounters> {
         let counters = self.engine.shared().sa_counters();
         counters.into_iter().map(SaCounters::from).collect()
+    }
+
+    /// Name, place, one word, and why not, of each fast path.
+    fn fast_paths(&self) -> Vec<FastPathTuple> {
+        let paths = self.engine.fast_paths();
+        paths.into_iter().map(messages::fast_path).collect()
     }
 
     fn features(&self) -> HashMap<String, String> {

@@ -17,5 +17,5 @@ mod _engine {
     #[pymodule_export]
     use crate::errors::EngineError;
     #[pymodule_export]
-    use crate::messages::{Acquire, IkeDatagram, PeerMoved, SaCounters, SaExpiring};
+    use crate::messages::{Acquire, FastPathLost, IkeDatagram, PeerMoved, SaCounters, SaExpiring};
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use gatewright_engine::Event;
+use gatewright_io::FastPath;
 use gatewright_spd::{Action, Entry, Selector, Selectors};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -12,6 +13,14 @@ use pyo3::types::PyBytes;
 pub(crate) type SelectorTuple = (IpAddr, IpAddr, u8, u16, u16);
 /// Number, action, local and remote selectors.
 pub(crate) type EntryTuple = (u32, String, Vec<SelectorTuple>, Vec<SelectorTuple>);
+
+/// Name, place, one word, and why it is not used.
+pub(crate) type FastPathTuple = (&'static str, String, &'static str, String);
+
+pub(crate) fn fast_path(path: FastPath) -> FastPathTuple {
+    let why = path.standing.to_string();
+    (path.name, path.place, path.standing.word(), why)
+}
 
 pub(crate) fn selectors(
     local: Vec<SelectorTuple>,
@@ -71,6 +80,15 @@ pub(crate) struct PeerMoved {
     remote_port: u16,
 }
 
+/// A fast path that was in use is not any more.
+#[pyclass(frozen, get_all)]
+pub(crate) struct FastPathLost {
+    name: &'static str,
+    place: String,
+    state: &'static str,
+    why: String,
+}
+
 /// An IKE message came to the NAT traversal port.
 #[pyclass(frozen, get_all)]
 pub(crate) struct IkeDatagram {
@@ -124,6 +142,16 @@ pub(crate) fn event(py: Python<'_>, event: Event) -> PyResult<Py<PyAny>> {
             },
         )?
         .into_any(),
+        Event::FastPathLost(path) => {
+            let (name, place, state, why) = fast_path(path);
+            let lost = FastPathLost {
+                name,
+                place,
+                state,
+                why,
+            };
+            Py::new(py, lost)?.into_any()
+        }
         Event::IkeDatagram {
             local,
             remote,

@@ -31,6 +31,7 @@ class Kind(Enum):
     PEER_MOVED = "peer-moved", 0
     MESSAGE_DROPPED = "message-dropped", 0
     SEND_FAILED = "send-failed", 0
+    FAST_PATH_LOST = "fast-path-lost", 0
     DATA_PLANE_FAILED = "data-plane-failed", 0
     POLICY_ASSIGNED = "policy-assigned", 0
     POLICY_REFUSED = "policy-refused", 0

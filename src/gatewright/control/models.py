@@ -148,10 +148,21 @@ class Blocked(Model):
     packets: int
 
 
+class FastPath(Model):
+    """A way to move packets faster, in one place; ``why`` it is not used, or empty."""
+
+    name: str
+    saves: str
+    place: str
+    state: str
+    why: str
+
+
 class DataPlane(Model):
     kind: str
     interface: str
     features: dict[str, str]
+    fast_paths: list[FastPath] = Field(default_factory=list)
     counters: dict[str, int]
 
 

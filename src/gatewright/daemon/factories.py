@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from gatewright.audit.keylog import KeyLog
@@ -14,11 +15,22 @@ from gatewright.host.names import HostNames
 from gatewright.policy.compiled import Engine
 
 
-def data_plane(names: HostNames, engine: Engine) -> DataPlane:
-    """An engine, not yet open.  Raises DataPlaneError: there is none of that kind here."""
+def data_plane(
+    names: HostNames, engine: Engine, *, without: Collection[str] = (), mss_clamp: bool = True
+) -> DataPlane:
+    """An engine, not yet open.  Raises DataPlaneError: there is none of that kind here.
+
+    The user-space one without these fast paths, clamping the MSS or not.
+    """
     if engine is Engine.KERNEL:
         return KernelDataPlane(names.tun, mark=names.mark)
-    return EngineDataPlane(names.tun, mark=names.mark, clear_others=remove_leftovers)
+    return EngineDataPlane(
+        names.tun,
+        mark=names.mark,
+        without=without,
+        mss_clamp=mss_clamp,
+        clear_others=remove_leftovers,
+    )
 
 
 def key_export(directory: Path | None) -> KeyExport | None:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 from gatewright.audit.event import Event, Kind, Severity
 from gatewright.audit.trail import Trail
 from gatewright.daemon.executor import Executor
+from gatewright.daemon.wording import fast_path_lost
 from gatewright.dataplane.interface import (
     Acquire,
     DataPlaneError,
+    FastPathLost,
     IkeDatagram,
     PeerMoved,
     SaExpiring,
@@ -110,6 +112,8 @@ class Loop:
                 self.endpoint.child_expiring(spi_in, hard, now)
             case PeerMoved(spi_in, remote, remote_port):
                 self.endpoint.peer_moved(spi_in, Address(remote, remote_port), now)
+            case FastPathLost(path):
+                self._trail.add(fast_path_lost(path))
 
     def _timeout(self) -> None:
         self._timer = None

@@ -259,7 +259,9 @@ def _compose(settings: Settings, trail: Trail, on_data_plane_end: Callable[[], N
     loop = asyncio.get_running_loop()
     secrets = SecretSwitch()
     endpoint = Endpoint(os.urandom, secrets, export_keys=settings.export_keys is not None)
-    make_dataplane = partial(data_plane, settings.names)
+    make_dataplane = partial(
+        data_plane, settings.names, without=settings.without, mss_clamp=settings.mss_clamp
+    )
     sockets = IkeSockets(loop, settings.names.mark)
     initial = make_dataplane(Engine.USER_SPACE)
     executor = Executor(initial, sockets.send, trail, key_export(settings.export_keys))

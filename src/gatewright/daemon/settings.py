@@ -27,6 +27,8 @@ def state_directory(control: Path, given: Path | None = None) -> Path:
 class Settings:
     """``forwarding`` switches IP forwarding on where the policy needs it.
 
+    ``mss_clamp``: TCP connections begin with segments that fit the tunnel.
+    ``without``: fast paths of the engine that are not to be used, by name.
     ``export_keys``: directory for files with which a protocol analyser reads the traffic.
     """
 
@@ -36,3 +38,5 @@ class Settings:
     secrets: Path = DEFAULT_SECRETS
     forwarding: bool = False
     export_keys: Path | None = None
+    without: tuple[str, ...] = ()
+    mss_clamp: bool = True

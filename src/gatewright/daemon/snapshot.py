@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 
 from gatewright.control import models
 from gatewright.dataplane.interface import DataPlane, SaCounters
@@ -77,6 +78,7 @@ def data_plane(plane: DataPlane, reason: str) -> models.DataPlane:
         kind=state.kind,
         interface=state.interface,
         features={"chosen": reason, **state.features},
+        fast_paths=[models.FastPath(**asdict(each)) for each in state.fast_paths],
         counters=dict(plane.counters()),
     )
 

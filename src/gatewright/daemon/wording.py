@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gatewright.audit.event import Event, Kind, Severity
+from gatewright.dataplane.interface import FastPath
 from gatewright.ike.outputs import (
     ChildSaClosed,
     ChildSaEstablished,
@@ -116,6 +117,17 @@ def _closed(output: IkeSaClosed | ChildSaClosed) -> Event:
         output.tunnel,
         output.child,
         {"spi_in": f"{output.spi_in:08x}", "spi_out": f"{output.spi_out:08x}"},
+    )
+
+
+def fast_path_lost(path: FastPath) -> Event:
+    """Packets go on, each by itself: slower."""
+    return Event(
+        Kind.FAST_PATH_LOST,
+        Severity.WARNING,
+        f"{path.name} ({path.saves}) on {path.place} is no longer used: {path.why}. "
+        "Packets go on without it, slower.",
+        details={"name": path.name, "place": path.place},
     )
 
 

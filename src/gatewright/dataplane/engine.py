@@ -6,16 +6,18 @@ here.  Packets move on the engine's own threads, which never take the interprete
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
 from gatewright import _engine
+from gatewright.dataplane.fast_paths import fast_path
 from gatewright.dataplane.interface import (
     Acquire,
     DataPlaneError,
     DataPlaneState,
     Event,
+    FastPathLost,
     IkeDatagram,
     PeerMoved,
     SaCounters,
@@ -43,13 +45,15 @@ class EngineDataPlane:
     """The engine behind one TUN device.
 
     ``interface`` is the device's name (1 to 15 characters), ``mtu`` its MTU in octets.
-    ``offload`` False uses no segmentation or receive offload, also where the system has it.
+    ``without`` names fast paths not to use, also where the system has them
+    (``fast_paths.SWITCHES``).
+    ``mss_clamp``: lower the MSS of TCP connections that begin in a tunnel to what fits it.
     ``workers`` is the number of packet threads (1 to 64; None: half of the cores, at most 8),
     ``busy_poll_us`` for how many microseconds each looks for more before it sleeps.
     ``clear_others`` is called once, before anything is opened or removed: it takes away what
     another engine left behind when it was killed.
 
-    Raises ``DataPlaneError`` for a number of workers that cannot be.
+    Raises ``DataPlaneError`` for a number of workers that cannot be, or a name that is none.
     """
 
     def __init__(
@@ -58,7 +62,8 @@ class EngineDataPlane:
         *,
         mtu: int = DEFAULT_MTU,
         mark: int = MARK,
-        offload: bool = True,
+        without: Collection[str] = (),
+        mss_clamp: bool = True,
         workers: int | None = None,
         busy_poll_us: int = 0,
         clear_others: Callable[[], None] | None = None,
@@ -70,7 +75,8 @@ class EngineDataPlane:
                 mtu=mtu,
                 mark=mark,
                 port=NAT_T_PORT,
-                offload=offload,
+                without=list(without),
+                mss_clamp=mss_clamp,
                 workers=workers,
                 busy_poll_us=busy_poll_us,
             )
@@ -177,7 +183,8 @@ class EngineDataPlane:
         ]
 
     def state(self) -> DataPlaneState:
-        return DataPlaneState("engine", self._engine.interface, self._engine.features())
+        paths = [fast_path(*each) for each in self._engine.fast_paths()]
+        return DataPlaneState("engine", self._engine.interface, self._engine.features(), paths)
 
     def _clear_once(self) -> None:
         clear, self._clear_others = self._clear_others, None
@@ -203,7 +210,11 @@ def _selectors(selectors: Sequence[TrafficSelector]) -> list[_Selector]:
 
 
 def _event(
-    event: _engine.Acquire | _engine.SaExpiring | _engine.PeerMoved | _engine.IkeDatagram,
+    event: _engine.Acquire
+    | _engine.SaExpiring
+    | _engine.PeerMoved
+    | _engine.FastPathLost
+    | _engine.IkeDatagram,
 ) -> Event:
     match event:
         case _engine.Acquire():
@@ -217,6 +228,8 @@ def _event(
             )
         case _engine.SaExpiring():
             return SaExpiring(event.spi_in, event.hard, event.reason)
+        case _engine.FastPathLost():
+            return FastPathLost(fast_path(event.name, event.place, event.state, event.why))
         case _engine.PeerMoved():
             return PeerMoved(event.spi_in, event.remote, event.remote_port)
         case _engine.IkeDatagram():

@@ -56,7 +56,29 @@ class PeerMoved:
     remote_port: int
 
 
-Event = Acquire | SaExpiring | IkeDatagram | PeerMoved
+@dataclass(frozen=True, slots=True)
+class FastPath:
+    """A way to move many packets at once, or one faster.  ``saves`` says in words what it is.
+
+    ``state`` is in-use, off, refused or lost; ``why`` says why it is not used, else empty.
+    ``place`` is the device or the address.
+    """
+
+    name: str
+    saves: str
+    place: str
+    state: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FastPathLost:
+    """A fast path that was in use is not any more; packets go on without it."""
+
+    path: FastPath
+
+
+Event = Acquire | SaExpiring | IkeDatagram | PeerMoved | FastPathLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +103,7 @@ class DataPlaneState:
     kind: str
     interface: str
     features: Mapping[str, str]
+    fast_paths: Sequence[FastPath] = ()
 
 
 class DataPlane(Protocol):

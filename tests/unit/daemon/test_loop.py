@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from gatewright.daemon.loop import trigger
-from gatewright.dataplane.interface import Acquire, IkeDatagram, PeerMoved, SaExpiring
+from gatewright.dataplane.interface import (
+    Acquire,
+    FastPath,
+    FastPathLost,
+    IkeDatagram,
+    PeerMoved,
+    SaExpiring,
+)
 from gatewright.ike.machine import Address, Datagram
 from gatewright.ike.outputs import InstallChildSa
 from tests.support.policies import selector
@@ -102,6 +109,21 @@ def test_an_sa_that_was_not_installed_is_deleted_again(run: Run) -> None:
         bench.endpoint.outputs = [InstallChildSa(child_sa())]
         bench.loop.command(lambda _now: None)
         assert bench.endpoint.calls == [("not_installed", 0x1001)]
+
+    run(body)
+
+
+def test_a_lost_fast_path_is_a_warning_in_the_trail(run: Run) -> None:
+    async def body(bench: Bench) -> None:
+        bench.loop.watch_data_plane()
+        why = "the network device behind it refused it"
+        path = FastPath("udp-segmentation", "many a call", "UDP 192.0.2.1:4500", "lost", why)
+        bench.plane.event(FastPathLost(path))
+        while not bench.texts():
+            await asyncio.sleep(0)
+        (text,) = bench.texts()
+        assert text.startswith("udp-segmentation (many a call) on UDP 192.0.2.1:4500 is no longer")
+        assert why in text
 
     run(body)
 

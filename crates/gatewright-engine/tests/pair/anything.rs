@@ -1,7 +1,7 @@
 //! Any well-formed packet through the tunnel, against what the standards say becomes of it.
 
 use gatewright_engine::{Count, DropReason, Settings};
-use gatewright_io::Encapsulation;
+use gatewright_io::{Encapsulation, Offloads};
 use gatewright_reference::{
     cut, cut_frame, judge, reassemble, sent_frame, strategies, Ip, Packet, Upper,
 };
@@ -27,7 +27,13 @@ fn tunnel() -> impl Strategy<Value = Tunnel> {
 /// Over a link of this MTU, which both systems know, with or without offload in the TUN devices.
 fn world(tunnel: Tunnel, link: u32, offload: bool) -> World {
     let settings = Settings {
-        offload,
+        offloads: if offload {
+            Offloads::ALL
+        } else {
+            Offloads::NONE
+        },
+        // A SYN with a large MSS would not arrive unchanged.
+        mss_clamp: false,
         ..Settings::default()
     };
     let world = World::with_settings(tunnel, settings);

@@ -13,8 +13,11 @@ const CE: u8 = 0b11;
 /// DSCP EF.
 const DSCP: u8 = 0xb8;
 
+/// What is forwarded for each outer mark.
+type Row = [(u8, Option<u8>); 4];
+
 /// RFC 6040 section 4.2, figure 4: what is forwarded for each inner and arriving outer mark.
-const FORWARDED: [(u8, [(u8, Option<u8>); 4]); 4] = [
+const FORWARDED: [(u8, Row); 4] = [
     (
         NOT_ECT,
         [

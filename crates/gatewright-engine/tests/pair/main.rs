@@ -6,6 +6,7 @@ mod crew;
 mod ecn;
 mod errors;
 mod limits;
+mod mss;
 mod noise;
 mod path;
 mod rekey;

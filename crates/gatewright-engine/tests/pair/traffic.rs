@@ -1,7 +1,7 @@
 //! Packets cross, unchanged, by every algorithm and encapsulation.
 
-use gatewright_engine::{Count, DropReason, Settings};
-use gatewright_io::{Encapsulation, VNET_HEADER_LEN};
+use gatewright_engine::{Count, DropReason, Event, Settings};
+use gatewright_io::{Encapsulation, FastPath, Standing, VNET_HEADER_LEN};
 use gatewright_offload::{GsoType, VirtioNetHeader};
 use gatewright_packet::checksum::Checksum;
 use gatewright_packet::emit::Ipv4Header;
@@ -250,4 +250,24 @@ fn joined_packets_that_do_not_fit_are_answered_once() {
     world.turn();
     assert_eq!(world.a.dropped(DropReason::TooBig), 3);
     assert_eq!(world.a.count(Count::TooBigSent), 1);
+}
+
+#[test]
+fn a_device_that_cuts_no_messages_costs_no_packet_and_is_told_of_once() {
+    let mut world = World::connected(Tunnel::default());
+    world.internet.refuse_segmentation();
+    for _ in 0..2 {
+        world.a.host.send(tcp_frame(5));
+        world.turn();
+        let arrived = std::iter::from_fn(|| world.b.host.take());
+        assert_eq!(arrived.count(), 5);
+    }
+    let lost = FastPath {
+        name: "udp-segmentation",
+        place: "203.0.113.1:4500".to_owned(),
+        standing: Standing::Lost(5),
+    };
+    assert_eq!(world.a.events(), [Event::FastPathLost(lost)]);
+    assert_eq!(world.a.count(Count::MessagesOut), 1 + 5);
+    assert_eq!(world.a.drops(), []);
 }

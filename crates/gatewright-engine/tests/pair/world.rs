@@ -8,7 +8,7 @@ use gatewright_engine::{
 };
 use gatewright_esp::{Algorithm, Cipher, EspKeys, Integrity};
 use gatewright_io::doubles::{MemoryNetwork, MemoryTun, TunHandle};
-use gatewright_io::{Encapsulation, TunOffload, VNET_HEADER_LEN};
+use gatewright_io::{Encapsulation, Offloads, TunOffload, VNET_HEADER_LEN};
 use gatewright_packet::emit::{Ipv4Header, Ipv6Header, UdpHeader};
 use gatewright_packet::IpPacket;
 use gatewright_spd::{Action, Entry, Selector, Selectors};
@@ -99,10 +99,10 @@ pub fn networks() -> (Vec<Selector>, Vec<Selector>) {
 impl Gateway {
     fn new(internet: &MemoryNetwork, address: IpAddr, settings: Settings) -> Self {
         let offload = TunOffload {
-            checksum: settings.offload,
-            tso4: settings.offload,
-            tso6: settings.offload,
-            uso: false,
+            checksum: settings.offloads.tun_segmentation,
+            tso4: settings.offloads.tun_segmentation,
+            tso6: settings.offloads.tun_segmentation,
+            uso: settings.offloads.tun_udp_segmentation,
         };
         let shared = Arc::new(Shared::new(settings).unwrap());
         let (tun, host) = MemoryTun::new(offload);
@@ -177,7 +177,7 @@ impl World {
     /// With policies on both sides and no SA; TUN devices without offload.
     pub fn new(tunnel: Tunnel) -> Self {
         let settings = Settings {
-            offload: false,
+            offloads: Offloads::NONE,
             ..Settings::default()
         };
         Self::with_settings(tunnel, settings)

@@ -4,9 +4,11 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::lock;
+use crate::fast_path::{FastPath, Standing, UDP_SEGMENTATION};
 use crate::receive::ReceiveBatch;
 use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
 
@@ -23,6 +25,7 @@ struct State {
     queues: HashMap<(Encapsulation, SocketAddr), VecDeque<InFlight>>,
     mtu: Option<usize>,
     ecn: Option<u8>,
+    cannot_segment: bool,
     recording: Vec<Vec<u8>>,
     record: bool,
 }
@@ -44,12 +47,18 @@ impl MemoryNetwork {
             encapsulation,
             local,
             reports: Mutex::default(),
+            segmentation_lost: AtomicBool::new(false),
         }
     }
 
     /// Refuses larger IP packets from now on, and tells the sender.
     pub fn set_mtu(&self, mtu: Option<usize>) {
         lock(&self.state).mtu = mtu;
+    }
+
+    /// The device under the sockets turns out to cut no messages into datagrams.
+    pub fn refuse_segmentation(&self) {
+        lock(&self.state).cannot_segment = true;
     }
 
     /// A router on the way sets the ECN field of every outer header from now on (0 to 3).
@@ -88,6 +97,7 @@ pub struct MemorySocket {
     encapsulation: Encapsulation,
     local: SocketAddr,
     reports: Mutex<Vec<PathReport>>,
+    segmentation_lost: AtomicBool,
 }
 
 impl MemorySocket {
@@ -165,6 +175,10 @@ impl Socket for MemorySocket {
     fn send(&self, arena: &[u8], messages: &[Outgoing]) -> Sent {
         let mut sent = Sent::default();
         for message in messages {
+            let refused = message.segment != 0 && lock(&self.network.state).cannot_segment;
+            if refused && !self.segmentation_lost.swap(true, Ordering::Relaxed) {
+                sent.lost_segmentation = true;
+            }
             let octets = &arena[message.start..message.start + message.len];
             let size = if message.segment == 0 {
                 octets.len().max(1)
@@ -192,7 +206,20 @@ impl Socket for MemorySocket {
     }
 
     fn segmentation(&self) -> bool {
-        self.encapsulation == Encapsulation::Udp
+        self.encapsulation == Encapsulation::Udp && !self.segmentation_lost.load(Ordering::Relaxed)
+    }
+
+    fn fast_paths(&self) -> Vec<FastPath> {
+        let standing = if self.segmentation_lost.load(Ordering::Relaxed) {
+            Standing::Lost(libc::EIO)
+        } else {
+            Standing::InUse
+        };
+        vec![FastPath {
+            name: UDP_SEGMENTATION,
+            place: self.local.to_string(),
+            standing,
+        }]
     }
 
     fn describe(&self) -> String {

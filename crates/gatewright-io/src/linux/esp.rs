@@ -3,10 +3,10 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::AtomicBool;
 
-use super::sending::{send_all, Outlet, WAIT};
+use super::sending::{send_all, Outlet, Segmentation, WAIT};
 use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
+use crate::fast_path::{FastPath, Standing, LARGE_BUFFERS};
 use crate::receive::ReceiveBatch;
 use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
 use crate::sys::{
@@ -24,6 +24,7 @@ pub struct EspSocket {
     fd: OwnedFd,
     local: SocketAddr,
     mark: u32,
+    buffers: Standing,
 }
 
 /// Opens a socket on `local`.
@@ -34,7 +35,7 @@ pub fn open_esp(local: IpAddr, options: &SocketOptions) -> io::Result<EspSocket>
     let local = SocketAddr::new(local, 0);
     let fd = bound_socket(local, libc::SOCK_RAW, libc::IPPROTO_ESP, options.mark)?;
     let socket = fd.as_fd();
-    set_buffers(socket, options.buffer);
+    let buffers = set_buffers(socket, options.buffer);
     set_path_mtu_discovery(socket, local.is_ipv4())?;
     if local.is_ipv4() {
         set_option(socket, libc::IPPROTO_IP, libc::IP_HDRINCL, 1)?;
@@ -46,6 +47,7 @@ pub fn open_esp(local: IpAddr, options: &SocketOptions) -> io::Result<EspSocket>
         fd,
         local,
         mark: options.mark,
+        buffers,
     })
 }
 
@@ -95,7 +97,7 @@ impl Socket for EspSocket {
 
     fn send(&self, arena: &[u8], messages: &[Outgoing]) -> Sent {
         let outlet = EspOutlet { to: self, arena };
-        send_all(&outlet, messages, &AtomicBool::new(false))
+        send_all(&outlet, messages, &Segmentation::new(Standing::Off))
     }
 
     fn send_one(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
@@ -112,6 +114,14 @@ impl Socket for EspSocket {
 
     fn describe(&self) -> String {
         "none".to_owned()
+    }
+
+    fn fast_paths(&self) -> Vec<FastPath> {
+        vec![FastPath {
+            name: LARGE_BUFFERS,
+            place: format!("protocol 50 {}", self.local.ip()),
+            standing: self.buffers,
+        }]
     }
 
     fn descriptor(&self) -> Option<RawFd> {

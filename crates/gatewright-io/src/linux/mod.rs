@@ -1,5 +1,6 @@
 //! The traits over the Linux kernel.
 
+mod buffers;
 mod esp;
 mod sending;
 mod steering;
@@ -13,7 +14,9 @@ pub use udp::{open_udp, open_udp_group, UdpSocket};
 
 use std::os::fd::BorrowedFd;
 
-use crate::sys::{set_option, try_option};
+use crate::fast_path::Offloads;
+use crate::sys::set_option;
+use buffers::set_buffers;
 
 /// What all sockets of an engine have in common.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +25,8 @@ pub struct SocketOptions {
     pub mark: u32,
     /// Octets of the receive and the send buffer.
     pub buffer: u32,
-    /// Whether to merge and segment datagrams in the kernel where it can.
-    pub offload: bool,
+    /// What may be used where the kernel has it.
+    pub offloads: Offloads,
 }
 
 impl Default for SocketOptions {
@@ -31,20 +34,7 @@ impl Default for SocketOptions {
         Self {
             mark: 0x4757,
             buffer: 16 << 20,
-            offload: true,
-        }
-    }
-}
-
-/// Large buffers: over the system's limit with CAP_NET_ADMIN, else up to it.
-fn set_buffers(socket: BorrowedFd<'_>, octets: u32) {
-    let octets = libc::c_int::try_from(octets).unwrap_or(libc::c_int::MAX);
-    for (force, plain) in [
-        (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
-        (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
-    ] {
-        if !try_option(socket, libc::SOL_SOCKET, force, octets) {
-            try_option(socket, libc::SOL_SOCKET, plain, octets);
+            offloads: Offloads::ALL,
         }
     }
 }

@@ -1,14 +1,48 @@
 //! What the system's answers to a send mean.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use crate::fast_path::Standing;
 use crate::socket::{Outgoing, Sent};
 
 /// How long and how often to wait for room in the socket's buffer before a drop.
 pub(super) const WAIT: Duration = Duration::from_millis(2);
 const WAITS: u32 = 5;
+
+/// Whether a socket sends many datagrams in one message: as it was found, until it is lost.
+#[derive(Debug)]
+pub(super) struct Segmentation {
+    found: Standing,
+    /// The error with which it was lost; 0 while it is not.
+    lost: AtomicI32,
+}
+
+impl Segmentation {
+    pub(super) fn new(found: Standing) -> Self {
+        Self {
+            found,
+            lost: AtomicI32::new(0),
+        }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        match self.lost.load(Ordering::Relaxed) {
+            0 => self.found,
+            number => Standing::Lost(number),
+        }
+    }
+
+    pub(super) fn in_use(&self) -> bool {
+        self.standing() == Standing::InUse
+    }
+
+    /// True for the one who lost it: others may have found the same at the same time.
+    fn lose(&self, number: i32) -> bool {
+        self.in_use() && self.lost.swap(number, Ordering::Relaxed) == 0
+    }
+}
 
 /// The system as `send_all` needs it.
 pub(super) trait Outlet {
@@ -24,12 +58,12 @@ pub(super) trait Outlet {
 
 /// Sends all messages in order, whatever becomes of each.
 ///
-/// `segmentation` is cleared when the device behind cannot do it (EIO): from then on merged
-/// messages go out one datagram at a time.
+/// `segmentation` is lost when the device behind cannot do it (EIO): from then on merged messages go
+/// out one datagram at a time.
 pub(super) fn send_all(
     outlet: &impl Outlet,
     messages: &[Outgoing],
-    segmentation: &AtomicBool,
+    segmentation: &Segmentation,
 ) -> Sent {
     let mut sent = Sent::default();
     let mut rest = messages;
@@ -50,7 +84,7 @@ pub(super) fn send_all(
     sent
 }
 
-fn send_whole(outlet: &impl Outlet, messages: &[Outgoing], segmentation: &AtomicBool) -> Sent {
+fn send_whole(outlet: &impl Outlet, messages: &[Outgoing], segmentation: &Segmentation) -> Sent {
     let mut sent = Sent::default();
     let mut rest = messages;
     let mut waits = 0;
@@ -81,8 +115,8 @@ fn send_whole(outlet: &impl Outlet, messages: &[Outgoing], segmentation: &Atomic
                 continue;
             }
             Verdict::OneByOne { lost_offload } => {
-                if lost_offload {
-                    segmentation.store(false, Ordering::Relaxed);
+                if lost_offload && segmentation.lose(libc::EIO) {
+                    sent.lost_segmentation = true;
                 }
                 add(&mut sent, &send_one_by_one(outlet, first));
             }
@@ -102,6 +136,7 @@ fn add(sum: &mut Sent, part: &Sent) {
     sum.too_big += part.too_big;
     sum.no_buffer += part.no_buffer;
     sum.failed += part.failed;
+    sum.lost_segmentation |= part.lost_segmentation;
 }
 
 enum Verdict {
@@ -129,7 +164,7 @@ fn verdict(error: &io::Error, message: &Outgoing) -> Verdict {
 
 /// The datagrams of a merged message, each by itself.
 fn send_one_by_one(outlet: &impl Outlet, message: &Outgoing) -> Sent {
-    let never = AtomicBool::new(false);
+    let never = Segmentation::new(Standing::Off);
     let mut sent = Sent::default();
     let end = message.start + message.len;
     for start in (message.start..end).step_by(message.segment.max(1)) {

@@ -7,6 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
 use super::steering::Steering;
+use crate::fast_path::{
+    number, FastPath, Offloads, Standing, TUN_SEGMENTATION, TUN_UDP_SEGMENTATION,
+};
 use crate::sys::{attach_tun, configure_interface, persist_tun, set_tun_offload, steer_tun};
 use crate::tun::{Tun, TunOffload};
 
@@ -19,8 +22,8 @@ pub struct TunOptions {
     pub mtu: u32,
     /// Its transmit queue in packets: what may wait while the engine is busy.
     pub queue: u32,
-    /// Whether to ask for offloads.
-    pub offload: bool,
+    /// Which offloads to ask for.
+    pub offloads: Offloads,
 }
 
 /// One queue of a TUN device.
@@ -29,6 +32,8 @@ pub struct LinuxTun {
     name: String,
     device: Arc<File>,
     offload: TunOffload,
+    /// Of TCP and UDP segmentation.
+    standings: [Standing; 2],
     /// Whether frames are read from it.
     reads: bool,
 }
@@ -61,18 +66,28 @@ impl LinuxTun {
         persist_tun(device.as_fd(), true)?;
         keep_ipv6_silent(&options.name);
         configure_interface(&options.name, options.mtu, options.queue)?;
-        let offload = if options.offload {
-            negotiate_offload(&device)
-        } else {
-            set_tun_offload(device.as_fd(), 0)?;
-            TunOffload::default()
-        };
+        let negotiated = negotiate(options.offloads, |flags| {
+            set_tun_offload(device.as_fd(), flags)
+        });
         Ok(Self {
             name: options.name.clone(),
             device: Arc::new(device),
-            offload,
+            offload: negotiated.offload,
+            standings: negotiated.standings,
             reads: true,
         })
+    }
+
+    /// What became of the offloads.
+    pub fn fast_paths(&self) -> Vec<FastPath> {
+        let names = [TUN_SEGMENTATION, TUN_UDP_SEGMENTATION];
+        let paths = names.into_iter().zip(self.standings);
+        let path = |(name, standing)| FastPath {
+            name,
+            place: self.name.clone(),
+            standing,
+        };
+        paths.map(path).collect()
     }
 
     /// Has `steering` choose the queue of each packet, by the order in which they were opened.
@@ -86,6 +101,7 @@ impl LinuxTun {
             name: self.name.clone(),
             device: Arc::new(open_queue(&self.name)?),
             offload: self.offload,
+            standings: self.standings,
             reads: true,
         })
     }
@@ -96,6 +112,7 @@ impl LinuxTun {
             name: self.name.clone(),
             device: Arc::clone(&self.device),
             offload: self.offload,
+            standings: self.standings,
             reads: false,
         }
     }
@@ -131,23 +148,47 @@ fn keep_ipv6_silent(name: &str) {
     );
 }
 
-/// Asks for everything, then for less.
-fn negotiate_offload(device: &File) -> TunOffload {
+/// What the kernel agreed to.
+struct Negotiated {
+    offload: TunOffload,
+    /// Of TCP and UDP segmentation.
+    standings: [Standing; 2],
+}
+
+/// Asks for everything that is allowed, then for less.  `ask` is TUNSETOFFLOAD; kernels before 6.2
+/// know nothing of UDP.
+fn negotiate(allowed: Offloads, ask: impl Fn(u32) -> io::Result<()>) -> Negotiated {
     const TSO: u32 = libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6;
     const USO: u32 = TSO | libc::TUN_F_USO4 | libc::TUN_F_USO6;
-    for (flags, uso) in [(USO, true), (TSO, false)] {
-        if set_tun_offload(device.as_fd(), flags).is_ok() {
-            return TunOffload {
-                checksum: true,
-                tso4: true,
-                tso6: true,
-                uso,
-            };
+    let agreed = |uso| TunOffload {
+        checksum: true,
+        tso4: true,
+        tso6: true,
+        uso,
+    };
+    let tcp = |udp| Negotiated {
+        offload: agreed(udp == Standing::InUse),
+        standings: [Standing::InUse, udp],
+    };
+    let nothing = |why| {
+        // A taken-over device may still have what its last owner asked for.
+        let _ = ask(0);
+        Negotiated {
+            offload: TunOffload::default(),
+            standings: [why, Standing::Without(TUN_SEGMENTATION)],
         }
+    };
+    if !allowed.tun_segmentation {
+        return nothing(Standing::Off);
     }
-    // A taken-over device may still have what its last owner asked for.
-    let _ = set_tun_offload(device.as_fd(), 0);
-    TunOffload::default()
+    let udp = Standing::probe(allowed.tun_udp_segmentation, || ask(USO));
+    if udp == Standing::InUse {
+        return tcp(udp);
+    }
+    match ask(TSO) {
+        Ok(()) => tcp(udp),
+        Err(error) => nothing(Standing::Refused(number(&error))),
+    }
 }
 
 impl Tun for LinuxTun {
@@ -174,5 +215,64 @@ impl Tun for LinuxTun {
 
     fn descriptor(&self) -> Option<RawFd> {
         self.reads.then(|| self.device.as_raw_fd())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    const CSUM_TSO: u32 = 0x01 | 0x02 | 0x04;
+    const USO: u32 = 0x20 | 0x40;
+
+    /// A kernel that knows these flags; what it has in the end, and what was agreed.
+    fn with_kernel(known: u32, allowed: Offloads) -> (u32, Negotiated) {
+        let set = RefCell::new(u32::MAX);
+        let negotiated = negotiate(allowed, |flags| {
+            if flags & !known != 0 {
+                return Err(io::Error::from_raw_os_error(libc::EINVAL));
+            }
+            *set.borrow_mut() = flags;
+            Ok(())
+        });
+        (set.into_inner(), negotiated)
+    }
+
+    #[test]
+    fn each_kernel_gives_what_it_has() {
+        use Standing::{InUse, Refused, Without};
+        let refused = Refused(libc::EINVAL);
+        for (known, set, standings) in [
+            (CSUM_TSO | USO, CSUM_TSO | USO, [InUse, InUse]),
+            (CSUM_TSO, CSUM_TSO, [InUse, refused]),
+            (0x01, 0, [refused, Without(TUN_SEGMENTATION)]),
+        ] {
+            let (has, negotiated) = with_kernel(known, Offloads::ALL);
+            assert_eq!((has, negotiated.standings), (set, standings));
+            assert_eq!(negotiated.offload.tso4, standings[0] == InUse);
+            assert_eq!(negotiated.offload.uso, standings[1] == InUse);
+        }
+    }
+
+    #[test]
+    fn what_is_switched_off_is_not_asked_for() {
+        let all = CSUM_TSO | USO;
+        let allowed = Offloads {
+            tun_udp_segmentation: false,
+            ..Offloads::ALL
+        };
+        let (has, negotiated) = with_kernel(all, allowed);
+        let expected = [Standing::InUse, Standing::Off];
+        assert_eq!((has, negotiated.standings), (CSUM_TSO, expected));
+        let allowed = Offloads {
+            tun_segmentation: false,
+            ..Offloads::ALL
+        };
+        let (has, negotiated) = with_kernel(all, allowed);
+        assert_eq!(
+            (has, negotiated.standings[0], negotiated.offload),
+            (0, Standing::Off, TunOffload::default())
+        );
     }
 }

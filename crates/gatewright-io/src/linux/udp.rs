@@ -3,11 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::sending::{send_all, Outlet, WAIT};
+use super::sending::{send_all, Outlet, Segmentation, WAIT};
 use super::steering::Steering;
 use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
+use crate::fast_path::{FastPath, Offloads, Standing, LARGE_BUFFERS, UDP_MERGE, UDP_SEGMENTATION};
 use crate::receive::ReceiveBatch;
 use crate::socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};
 use crate::sys::{
@@ -20,8 +20,9 @@ use crate::sys::{
 pub struct UdpSocket {
     fd: OwnedFd,
     local: SocketAddr,
-    segmentation: AtomicBool,
-    merging: bool,
+    segmentation: Segmentation,
+    merging: Standing,
+    buffers: Standing,
 }
 
 /// Opens a socket on `local`.
@@ -59,7 +60,7 @@ pub fn open_udp_group(
 
 fn set_up(fd: OwnedFd, local: SocketAddr, options: &SocketOptions) -> io::Result<UdpSocket> {
     let socket = fd.as_fd();
-    set_buffers(socket, options.buffer);
+    let buffers = set_buffers(socket, options.buffer);
     set_path_mtu_discovery(socket, local.is_ipv4())?;
     if local.is_ipv4() {
         set_option(socket, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
@@ -69,13 +70,24 @@ fn set_up(fd: OwnedFd, local: SocketAddr, options: &SocketOptions) -> io::Result
         // own.  Without this the kernel would drop such datagrams (RFC 6935).
         try_option(socket, libc::SOL_UDP, libc::UDP_NO_CHECK6_RX, 1);
     }
-    let segmentation = options.offload && try_option(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0);
-    let merging = options.offload && try_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+    let Offloads {
+        udp_segmentation,
+        udp_merge,
+        ..
+    } = options.offloads;
+    // Linux 4.18 and 5.0.
+    let segmentation = Standing::probe(udp_segmentation, || {
+        set_option(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0)
+    });
+    let merging = Standing::probe(udp_merge, || {
+        set_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1)
+    });
     Ok(UdpSocket {
         fd,
         local,
-        segmentation: AtomicBool::new(segmentation),
+        segmentation: Segmentation::new(segmentation),
         merging,
+        buffers,
     })
 }
 
@@ -145,17 +157,31 @@ impl Socket for UdpSocket {
     }
 
     fn segmentation(&self) -> bool {
-        self.segmentation.load(Ordering::Relaxed)
+        self.segmentation.in_use()
     }
 
     fn describe(&self) -> String {
-        match (self.segmentation(), self.merging) {
+        match (self.segmentation(), self.merging == Standing::InUse) {
             (true, true) => "segment merge",
             (true, false) => "segment",
             (false, true) => "merge",
             (false, false) => "none",
         }
         .to_owned()
+    }
+
+    fn fast_paths(&self) -> Vec<FastPath> {
+        let paths = [
+            (UDP_SEGMENTATION, self.segmentation.standing()),
+            (UDP_MERGE, self.merging),
+            (LARGE_BUFFERS, self.buffers),
+        ];
+        let path = |(name, standing)| FastPath {
+            name,
+            place: format!("UDP {}", self.local),
+            standing,
+        };
+        paths.map(path).into()
     }
 
     fn descriptor(&self) -> Option<RawFd> {

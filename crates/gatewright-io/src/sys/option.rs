@@ -70,6 +70,28 @@ fn unbound_socket(
     Ok(socket)
 }
 
+/// Reads an option whose value is an int.
+pub(crate) fn option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the value pointer is valid for the length that is given with it, and both outlive
+    // the call.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw mut value).cast(),
+            &raw mut len,
+        )
+    })?;
+    Ok(value)
+}
+
 /// Sets an option whose value is an int.
 pub(crate) fn set_option(
     socket: BorrowedFd<'_>,
@@ -113,17 +135,6 @@ pub fn path_mtu(local: IpAddr, remote: IpAddr, mark: u32) -> io::Result<u32> {
     } else {
         (libc::IPPROTO_IPV6, libc::IPV6_MTU)
     };
-    let mut mtu: libc::c_int = 0;
-    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: both pointers are valid; the kernel writes at most `len` octets to the first.
-    check(unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            std::ptr::from_mut(&mut mtu).cast(),
-            &mut len,
-        )
-    })?;
+    let mtu = option(socket.as_fd(), level, name)?;
     Ok(u32::try_from(mtu).unwrap_or(0))
 }

@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from gatewright.audit.event import Record
 
 
+def _switches(names: list[str] | None) -> list[str] | None:
+    """Refuses what is not the name of a fast path that can be switched off."""
+    from gatewright.dataplane.fast_paths import SWITCHES
+
+    for name in names or ():
+        if name not in SWITCHES:
+            known = ", ".join(SWITCHES)
+            raise typer.BadParameter(f"no fast path has the name {name!r}; there are {known}.")
+    return names
+
+
 def run(
     policy: Annotated[
         Path | None,
@@ -50,6 +61,22 @@ def run(
             help="Write session keys for Wireshark here. Who reads them reads the traffic.",
         ),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Do not use this fast path of the engine (a name from 'gatewright status'; "
+            "repeatable).",
+            callback=_switches,
+        ),
+    ] = None,
+    mss_clamp: Annotated[
+        bool,
+        typer.Option(
+            "--mss-clamp/--no-mss-clamp",
+            help="Have TCP connections through a tunnel begin with segments that fit it.",
+        ),
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Run the gateway in the foreground until SIGTERM or Ctrl-C.
@@ -74,6 +101,8 @@ def run(
         secrets=secrets,
         forwarding=forwarding,
         export_keys=export_keys,
+        without=tuple(without or ()),
+        mss_clamp=mss_clamp,
     )
     start = daemon.PolicyFile(*given) if given is not None else None
     try:

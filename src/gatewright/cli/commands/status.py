@@ -32,6 +32,7 @@ def status(control: Control = DEFAULT_CONTROL, as_json: Json = False) -> None:
     _headline(out, state)
     if state.tunnels:
         out.print(_tunnels(state, out.width))
+    _fast_paths(out, state)
     for tunnel in state.tunnels:
         _details(out, tunnel, state)
     _blocked(out, state)
@@ -119,6 +120,19 @@ def _details(out: Console, tunnel: Tunnel, state: Status) -> None:
         when = ago((state.now - failure.time).total_seconds())
         out.print(f"[red]{failure.mode} failed {when}:[/] ", end="")
         out.print(failure.explanation, markup=False, soft_wrap=True)
+
+
+def _fast_paths(out: Console, state: Status) -> None:
+    """Those in use in one line, and each other one with the reason."""
+    paths = state.data_plane.fast_paths if state.data_plane else []
+    used = dict.fromkeys(path.name for path in paths if path.state == "in-use")
+    if used:
+        out.print(f"Fast paths in use: {', '.join(used)}.", markup=False, soft_wrap=True)
+    for path in paths:
+        if path.state != "in-use":
+            style = "yellow" if path.state == "lost" else ""
+            line = f"Not in use: {path.name} ({path.saves}) on {path.place}: {path.why}."
+            out.print(line, style=style, markup=False, soft_wrap=True)
 
 
 def _blocked(out: Console, state: Status) -> None:

@@ -53,7 +53,8 @@ def test_options_and_the_policy_reach_the_daemon(
     policy.write_text("tunnels: {}\n")
     result = gatewright(
         "run", str(policy), "--control", "/c.sock", "--secrets", "/k", "--interface", "tun7",
-        "--forwarding", "--export-keys", "/x",
+        "--forwarding", "--export-keys", "/x", "--no-mss-clamp",
+        "--without", "udp-merge", "--without", "udp-segmentation",
     )  # fmt: skip
     assert result.exit_code == Exit.DONE
     ((settings, start),) = running.calls
@@ -62,6 +63,18 @@ def test_options_and_the_policy_reach_the_daemon(
     assert (settings.secrets, settings.export_keys) == (Path("/k"), Path("/x"))
     assert settings.names.tun == "tun7"
     assert settings.forwarding
+    assert not settings.mss_clamp
+    assert settings.without == ("udp-merge", "udp-segmentation")
+
+
+def test_a_fast_path_that_is_none_is_refused_by_name(
+    gatewright: Gatewright, running: Daemon
+) -> None:
+    result = gatewright("run", "--without", "tea")
+    assert result.exit_code == 2
+    assert "tea" in result.output
+    assert "udp-merge" in result.output
+    assert running.calls == []
 
 
 def test_by_itself_it_changes_no_forwarding_and_writes_no_keys(

@@ -114,3 +114,24 @@ def test_json_is_the_whole_snapshot(commands: Commands) -> None:
     printed = json.loads(commands("status", "--json").output)
     assert models.Status.model_validate(printed) == commands.service.state
     assert printed["version"] == models.API_VERSION
+
+
+def test_fast_paths_in_use_are_a_line_and_the_others_say_why(commands: Commands) -> None:
+    def path(name: str, place: str, state: str, why: str) -> models.FastPath:
+        return models.FastPath(name=name, saves="many a call", place=place, state=state, why=why)
+
+    status = state()
+    assert status.data_plane is not None
+    here, there = "UDP 192.0.2.1:4500", "UDP 192.0.2.2:4500"
+    paths = [
+        path("vector-aes", "the processor", "in-use", ""),
+        path("udp-merge", here, "in-use", ""),
+        path("udp-merge", there, "in-use", ""),
+        path("udp-segmentation", there, "lost", "the network device behind it refused it"),
+    ]
+    plane = status.data_plane.model_copy(update={"fast_paths": paths})
+    commands.service.state = status.model_copy(update={"data_plane": plane})
+    shown = commands("status").output
+    assert "Fast paths in use: vector-aes, udp-merge.\n" in shown
+    why = "the network device behind it refused it"
+    assert f"Not in use: udp-segmentation (many a call) on {there}: {why}.\n" in shown

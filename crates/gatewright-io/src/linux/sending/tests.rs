@@ -58,9 +58,9 @@ fn message(start: usize, len: usize, segment: usize) -> Outgoing {
 }
 
 fn send(outlet: &Scripted, messages: &[Outgoing]) -> (Sent, bool) {
-    let segmentation = AtomicBool::new(true);
+    let segmentation = Segmentation::new(Standing::InUse);
     let sent = send_all(outlet, messages, &segmentation);
-    (sent, segmentation.into_inner())
+    (sent, segmentation.in_use())
 }
 
 #[test]
@@ -76,10 +76,23 @@ fn what_was_taken_partly_goes_on_after_it() {
 fn without_offload_in_the_device_datagrams_go_one_by_one_from_then_on() {
     let outlet = Scripted::new(&[Err(libc::EIO)]);
     let (sent, segmentation) = send(&outlet, &[message(0, 25, 10)]);
-    assert!(!segmentation);
+    assert!(!segmentation && sent.lost_segmentation);
     assert_eq!(sent.datagrams, 3);
     let single = [(0, 25, 10), (0, 10, 0), (10, 10, 0), (20, 5, 0)];
     assert_eq!(*outlet.asked.borrow(), single);
+}
+
+/// Messages that were joined before the loss was known, and a second worker's.
+#[test]
+fn a_loss_is_told_once() {
+    let segmentation = Segmentation::new(Standing::InUse);
+    for told in [true, false] {
+        let outlet = Scripted::new(&[Err(libc::EIO), Ok(1), Ok(1), Err(libc::EIO)]);
+        let messages = [message(0, 20, 10), message(20, 20, 10)];
+        let sent = send_all(&outlet, &messages, &segmentation);
+        assert_eq!((sent.datagrams, sent.lost_segmentation), (4, told));
+        assert_eq!(segmentation.standing(), Standing::Lost(libc::EIO));
+    }
 }
 
 #[test]
