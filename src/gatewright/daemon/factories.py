@@ -16,11 +16,18 @@ from gatewright.policy.compiled import Engine
 
 
 def data_plane(
-    names: HostNames, engine: Engine, *, without: Collection[str] = (), mss_clamp: bool = True
+    names: HostNames,
+    engine: Engine,
+    *,
+    without: Collection[str] = (),
+    mss_clamp: bool = True,
+    workers: int | None = None,
+    busy_poll_us: int = 0,
 ) -> DataPlane:
     """An engine, not yet open.  Raises DataPlaneError: there is none of that kind here.
 
-    The user-space one without these fast paths, clamping the MSS or not.
+    The user-space one without these fast paths, clamping the MSS or not, with so many packet
+    threads (``EngineDataPlane`` tells more of them).
     """
     if engine is Engine.KERNEL:
         return KernelDataPlane(names.tun, mark=names.mark)
@@ -29,6 +36,8 @@ def data_plane(
         mark=names.mark,
         without=without,
         mss_clamp=mss_clamp,
+        workers=workers,
+        busy_poll_us=busy_poll_us,
         clear_others=remove_leftovers,
     )
 

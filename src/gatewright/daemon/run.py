@@ -260,7 +260,12 @@ def _compose(settings: Settings, trail: Trail, on_data_plane_end: Callable[[], N
     secrets = SecretSwitch()
     endpoint = Endpoint(os.urandom, secrets, export_keys=settings.export_keys is not None)
     make_dataplane = partial(
-        data_plane, settings.names, without=settings.without, mss_clamp=settings.mss_clamp
+        data_plane,
+        settings.names,
+        without=settings.without,
+        mss_clamp=settings.mss_clamp,
+        workers=settings.workers,
+        busy_poll_us=settings.busy_poll_us,
     )
     sockets = IkeSockets(loop, settings.names.mark)
     initial = make_dataplane(Engine.USER_SPACE)

@@ -27,6 +27,8 @@ def state_directory(control: Path, given: Path | None = None) -> Path:
 class Settings:
     """``forwarding`` switches IP forwarding on where the policy needs it.
 
+    ``workers``: packet threads of the user-space engine, None for as many as the machine suits;
+    ``busy_poll_us``: microseconds that each looks for more before it sleeps.
     ``mss_clamp``: TCP connections begin with segments that fit the tunnel.
     ``without``: fast paths of the engine that are not to be used, by name.
     ``export_keys``: directory for files with which a protocol analyser reads the traffic.
@@ -37,6 +39,8 @@ class Settings:
     names: HostNames
     secrets: Path = DEFAULT_SECRETS
     forwarding: bool = False
+    workers: int | None = None
+    busy_poll_us: int = 0
     export_keys: Path | None = None
     without: tuple[str, ...] = ()
     mss_clamp: bool = True

@@ -54,6 +54,25 @@ def run(
             help="Switch IP forwarding on where the policy needs it.",
         ),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=64,
+            help="Packet threads of the engine. [default: half of the cores, at most 8]",
+            show_default=False,
+        ),
+    ] = None,
+    busy_poll: Annotated[
+        int,
+        typer.Option(
+            metavar="MICROSECONDS",
+            min=0,
+            max=1_000_000,
+            help="How long a packet thread looks for more before it sleeps. It costs a core.",
+        ),
+    ] = 0,
     export_keys: Annotated[
         Path | None,
         typer.Option(
@@ -100,6 +119,8 @@ def run(
         names=HostNames(tun=interface),
         secrets=secrets,
         forwarding=forwarding,
+        workers=workers,
+        busy_poll_us=busy_poll,
         export_keys=export_keys,
         without=tuple(without or ()),
         mss_clamp=mss_clamp,

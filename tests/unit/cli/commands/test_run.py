@@ -55,6 +55,7 @@ def test_options_and_the_policy_reach_the_daemon(
         "run", str(policy), "--control", "/c.sock", "--secrets", "/k", "--interface", "tun7",
         "--forwarding", "--export-keys", "/x", "--no-mss-clamp",
         "--without", "udp-merge", "--without", "udp-segmentation",
+        "--workers", "3", "--busy-poll", "50",
     )  # fmt: skip
     assert result.exit_code == Exit.DONE
     ((settings, start),) = running.calls
@@ -63,6 +64,7 @@ def test_options_and_the_policy_reach_the_daemon(
     assert (settings.secrets, settings.export_keys) == (Path("/k"), Path("/x"))
     assert settings.names.tun == "tun7"
     assert settings.forwarding
+    assert (settings.workers, settings.busy_poll_us) == (3, 50)
     assert not settings.mss_clamp
     assert settings.without == ("udp-merge", "udp-segmentation")
 
@@ -84,6 +86,7 @@ def test_by_itself_it_changes_no_forwarding_and_writes_no_keys(
     ((settings, start),) = running.calls
     assert start is None
     assert not settings.forwarding
+    assert (settings.workers, settings.busy_poll_us) == (None, 0)
     assert settings.export_keys is None
 
 
