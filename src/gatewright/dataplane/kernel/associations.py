@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ from gatewright.ipsec.selectors import IPAddress
 
 _GONE = (errno.ESRCH, errno.ENOENT)
 _SKIPPED = 4096  # sequence numbers that may be used between reading one and taking the SA out
-_SPI_RANGE = (0x100).to_bytes(4, "little"), (0xFFFFFFFF).to_bytes(4, "little")
+_SPI_RANGE = struct.pack("=II", 0x100, 0xFFFFFFFF)
 
 
 @dataclass(slots=True)
@@ -133,7 +134,7 @@ class Associations:
             template.source, template.destination, 0, template.reqid, sequence=sequence
         ).pack()
         try:
-            answers = self._kernel.request(Message(Kind.ALLOCATE_SPI, head + b"".join(_SPI_RANGE)))
+            answers = self._kernel.request(Message(Kind.ALLOCATE_SPI, head + _SPI_RANGE))
         except (NetlinkError, OSError):
             return  # it expired meanwhile: what there was to do is done
         for answer in answers:

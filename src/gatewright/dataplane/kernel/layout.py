@@ -364,7 +364,7 @@ def unpack_replay(extended: bytes | None, plain: bytes | None) -> Replay:
         return Replay(sent_high << 32 | sent, received_high << 32 | received, window, bitmap)
     if plain is not None and len(plain) >= _REPLAY.size:
         sent, received, bits = _REPLAY.unpack_from(plain)
-        return Replay(sent, received, 32, bits.to_bytes(4, "little"))
+        return Replay(sent, received, 32, struct.pack("=I", bits))
     return Replay()
 
 
