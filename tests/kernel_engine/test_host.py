@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from gatewright.control.models import Status
 from gatewright.lab.gateway import Gateway
 from gatewright.lab.guest_gateway import GuestGateway
 from gatewright.lab.policies import SECRET, TUNNEL, TunnelText
 from gatewright.lab.traffic import ping
 from gatewright.lab.world import World
-from tests.support.running import KEY, assert_joined, gatewright
+from tests.support.running import KEY, assert_joined, associations, gatewright
 
 pytestmark = [pytest.mark.netns, pytest.mark.uml]
 
@@ -58,6 +59,11 @@ def site(new_world: Callable[..., World]) -> Site:
     return Site(world, a, before)
 
 
+def inbound(status: Status) -> set[str]:
+    """The SPIs of the child SAs."""
+    return {sa.spi_in for each in status.tunnels for child in each.children for sa in child.sas}
+
+
 def xfrm(world: World) -> list[str]:
     """Every policy and SA; no policies of sockets, which come and go with any IKE daemon."""
     run = world.gateway_a.run
@@ -97,6 +103,22 @@ def test_the_engine_is_changed_by_the_policy(site: Site) -> None:
         assert (xfrm(site.world) == site.before[0]) == (engine == "user-space")
     site.a.unassign()
     assert site.now() == site.before
+
+
+def test_what_somebody_flushed_comes_back(site: Site) -> None:
+    world = site.world
+    site.a.assign()
+    assert site.a.up(TUNNEL).result == "up"
+    policies = world.gateway_a.run(LIST_POLICIES)
+    world.gateway_a.ip("xfrm policy flush", OTHERS[0], OTHERS[1])
+    site.a.wait_status(lambda _: len(world.gateway_a.run(LIST_POLICIES)) == len(policies), "whole")
+    assert ping(world.host_a, world.ipv4.b.host, timeout=10).all_answered, site.a.tail()
+    spi_in = associations(site.a.status()).child.spi_in
+    world.gateway_a.ip("xfrm state flush", OTHERS[2])
+    site.a.wait_status(lambda status: spi_in not in inbound(status), "rid of what is gone")
+    assert ping(world.host_a, world.ipv4.b.host, timeout=10).all_answered, site.a.tail()
+    assert_joined(world, site.a, world.ipv4)
+    site.a.unassign()
 
 
 def test_killed_it_leaves_the_policies_and_offline_they_are_taken_back(site: Site) -> None:

@@ -125,6 +125,28 @@ class Associations:
             [Message(Kind.DELETE_SA, pack_sa_id(sa.destination, sa.spi)) for sa in ours if sa.spi]
         )
 
+    def stands(self, half: sad.Half) -> bool:
+        """Whether the kernel still has it."""
+        try:
+            self._kernel.request(half.get())
+        except NetlinkError as error:
+            if error.errno in _GONE:
+                return False
+            raise DataPlaneError(f"The kernel does not show an SA: {error}.") from None
+        except OSError as error:
+            raise DataPlaneError(f"The kernel does not show an SA: {error}.") from None
+        return True
+
+    def broken(self) -> list[int]:
+        """By their inbound SPI the pairs of which somebody took a half away."""
+        there = {sad.Half(sa.destination, sa.spi) for sa, _ in self.seen()}
+        return [
+            spi_in
+            for spi_in, pair in self._pairs.items()
+            if sad.inbound_half(pair.sa) not in there
+            or (pair.outbound and sad.outbound_half(pair.sa) not in there)
+        ]
+
     def give_up(self, template: Template, sequence: int) -> None:
         """Delete what the kernel holds in the place of an SA, so that the next packet asks anew.
 

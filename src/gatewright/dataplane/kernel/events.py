@@ -1,4 +1,5 @@
-"""What the kernel tells: a packet wants an SA, an SA reached a limit, a peer moved.  Pure.
+"""What the kernel tells: a packet wants an SA, an SA reached a limit, a peer moved, something was
+deleted, by us or by others.  Pure.
 
 Messages about what is not ours, and those that are cut short, give nothing.
 """
@@ -6,6 +7,7 @@ Messages about what is not ours, and those that are cut short, give nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from gatewright.dataplane.interface import Acquire
 from gatewright.dataplane.kernel.identity import policy_id_of
@@ -22,12 +24,15 @@ from gatewright.dataplane.kernel.layout import (
     unpack_acquire,
     unpack_mapping,
     unpack_sa,
+    unpack_sa_id,
     unpack_template,
 )
 from gatewright.dataplane.kernel.netlink import Message, attributes
+from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.flows import PORT_PROTOCOLS
 
-GROUPS = 1 << 0 | 1 << 1 | 1 << 7  # XFRMNLGRP_ACQUIRE, _EXPIRE, _MAPPING
+# XFRMNLGRP_ACQUIRE, _EXPIRE, _SA, _POLICY, _MAPPING
+GROUPS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,22 @@ class Expired:
     hard: bool
 
 
-Told = Wanted | Expired | MappingSeen
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """One SA, whoever's it was."""
+
+    destination: IPAddress
+    spi: int
+
+
+class Flushed(Enum):
+    """What else may be gone."""
+
+    SAS = auto()
+    POLICIES = auto()
+
+
+Told = Wanted | Expired | MappingSeen | Deleted | Flushed
 
 
 def read(message: Message) -> Told | None:
@@ -58,6 +78,13 @@ def read(message: Message) -> Told | None:
             return _expire(message.payload)
         case Kind.MAPPING:
             return unpack_mapping(message.payload)
+        case Kind.DELETE_SA:
+            named = unpack_sa_id(message.payload)
+            return Deleted(*named) if named is not None else None
+        case Kind.FLUSH_SA:
+            return Flushed.SAS
+        case Kind.DELETE_POLICY | Kind.FLUSH_POLICY:
+            return Flushed.POLICIES
         case _:
             return None
 

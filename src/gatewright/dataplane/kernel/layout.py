@@ -33,6 +33,8 @@ class Kind(IntEnum):
     EXPIRE = 0x18
     UPDATE_POLICY = 0x19
     UPDATE_SA = 0x1A
+    FLUSH_SA = 0x1C
+    FLUSH_POLICY = 0x1D
     MAPPING = 0x26
 
 
@@ -252,6 +254,16 @@ def unpack_sa(data: bytes) -> SaSeen | None:
 def pack_sa_id(destination: IPAddress, spi: int) -> bytes:
     """What names one SA."""
     return _SA_ID.pack(pack_address(destination), spi.to_bytes(4), family(destination), ESP)
+
+
+def unpack_sa_id(data: bytes) -> tuple[IPAddress, int] | None:
+    """The destination and the SPI of an ESP SA; None when it is cut short or another."""
+    if len(data) < _SA_ID.size:
+        return None
+    destination, spi, af, protocol = _SA_ID.unpack_from(data)
+    if af not in (AF_INET, AF_INET6) or protocol != ESP:
+        return None
+    return unpack_address(destination, af), int.from_bytes(spi)
 
 
 @dataclass(frozen=True, slots=True)

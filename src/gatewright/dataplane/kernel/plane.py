@@ -32,6 +32,8 @@ from gatewright.ipsec.association import ChildSa
 from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import SpdEntry
 
+REMOVED = "removed"  # by somebody else
+
 
 class KernelDataPlane:
     """Implements ``dataplane.interface.DataPlane``.
@@ -130,11 +132,17 @@ class KernelDataPlane:
 
     def poll_events(self) -> Sequence[Event]:
         found: list[Event] = list(self._sockets.receive())
+        flushed = set()
         while (told := self._hear()) is not None:
             for each in told:
-                event = self._event(each)
-                if event is not None:
+                if isinstance(each, events.Flushed):
+                    flushed.add(each)
+                elif (event := self._event(each)) is not None:
                     found.append(event)
+        if events.Flushed.POLICIES in flushed:
+            self._policies.restore()
+        if events.Flushed.SAS in flushed:
+            found += [SaExpiring(spi_in, True, REMOVED) for spi_in in self._associations.broken()]
         return found
 
     def counters(self) -> Mapping[str, int]:
@@ -168,7 +176,9 @@ class KernelDataPlane:
         read = (events.read(each) for each in messages)
         return [each for each in read if each is not None]
 
-    def _event(self, told: events.Told) -> Event | None:
+    def _event(
+        self, told: events.Wanted | events.Expired | events.Deleted | MappingSeen
+    ) -> Event | None:
         match told:
             case events.Wanted(acquire):
                 known = acquire.policy_id in self._waiting
@@ -176,6 +186,8 @@ class KernelDataPlane:
                 return None if known else acquire
             case events.Expired():
                 return self._expired(told)
+            case events.Deleted():
+                return self._deleted(told)
             case MappingSeen(spi, remote, port):
                 return self._moved(spi, remote, port)
 
@@ -189,6 +201,13 @@ class KernelDataPlane:
             self.activate_sa(spi_in)  # its first packet: the peer has the new keys
             return None
         return SaExpiring(spi_in, told.hard, _reason(pair.sa, told))
+
+    def _deleted(self, told: events.Deleted) -> Event | None:
+        """What we deleted ourselves is not known any more, or stands again."""
+        spi_in = self._associations.spi_in_of(told.destination, told.spi)
+        if spi_in is None or self._associations.stands(sad.Half(told.destination, told.spi)):
+            return None
+        return SaExpiring(spi_in, True, REMOVED)
 
     def _moved(self, spi_in: int, remote: IPAddress, port: int) -> Event | None:
         """The kernel tells with every packet."""

@@ -60,6 +60,14 @@ class Policies:
         self._delete([spd.delete_policy(key) for key in self._standing()])
         self._have, self._of_entry, self._ends = {}, {}, {}
 
+    def restore(self) -> bool:
+        """Put back what somebody took away; whether anything was."""
+        if not self._have:
+            return False
+        missing, _ = spd.changes(self._have, {each.key: each for each in self._seen()})
+        self._put(missing)
+        return bool(missing)
+
     def follow(self, policy_id: int, ends: spd.Ends) -> None:
         """The tunnel of an entry has these outer addresses (ours, the peer's)."""
         changed = []
@@ -104,9 +112,8 @@ class Policies:
                     continue
                 have = attributes(message.payload[POLICY_SIZE:])
                 template = unpack_template(have.get(Attribute.TEMPLATE, b""))
-                found.append(
-                    spd.Policy(head.way, head.selector, head.verdict, head.priority, template)
-                )
+                shape = head.way, head.selector, head.verdict, head.priority, template
+                found.append(spd.Policy(*shape, index=head.index))
         except (NetlinkError, OSError) as error:
             raise DataPlaneError(f"The kernel does not show its policies: {error}.") from None
         return found

@@ -11,7 +11,8 @@ first decides, as it would anyway.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 from gatewright.dataplane.kernel.identity import index_of, reqid_of
 from gatewright.dataplane.kernel.layout import (
@@ -39,13 +40,17 @@ Ends = tuple[IPAddress, IPAddress]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One kernel policy.  ``template`` is None for one that lets pass or blocks."""
+    """One kernel policy.  ``template`` is None for one that lets pass or blocks.
+
+    ``index`` is by which we know it as ours; the kernel gives another one if that is taken.
+    """
 
     way: Way
     selector: KernelSelector
     verdict: Verdict
     priority: int
     template: Template | None = None
+    index: int = field(default=0, compare=False)
 
     @property
     def key(self) -> Key:
@@ -58,8 +63,9 @@ def wanted(
     """The policies for an SPD.
 
     ``ends`` has the outer addresses (ours, the peer's) by policy id where they are others than the
-    policy's, since a peer moved.  ``former`` are those that stand, for their priorities.
+    policy's, since a peer moved.  ``former`` are those that stand: for their priorities, indices.
     """
+    former = list(former)
     found: dict[Key, Policy] = {}
     if any(each.version == 6 for one in entries for each in (*one.local, *one.remote)):
         for selector in neighbour_discovery():
@@ -75,7 +81,7 @@ def wanted(
             found.setdefault((way, selector), Policy(way, selector, Verdict.ALLOW, last - 1))
         for way, selector, verdict, template in listed:
             found.setdefault((way, selector), Policy(way, selector, verdict, last, template))
-    return found
+    return _indexed(found, {each.key: each.index for each in former})
 
 
 def changes(
@@ -86,17 +92,17 @@ def changes(
     What is replaced is so in one step, and what is new comes before the old goes.
     """
     upserts = []
-    for number, (key, policy) in enumerate(want.items()):
+    for key, policy in want.items():
         if key not in have:
-            upserts.append(new_policy(policy, number))
+            upserts.append(new_policy(policy))
         elif have[key] != policy:
             upserts.append(update_policy(policy))
     return upserts, [delete_policy(key) for key in have if key not in want]
 
 
-def new_policy(policy: Policy, number: int) -> Message:
+def new_policy(policy: Policy) -> Message:
     """Refused by the kernel where another has a policy with this selector."""
-    return Message(Kind.NEW_POLICY, _pack(policy, index_of(number, policy.way)), EXCLUSIVE)
+    return Message(Kind.NEW_POLICY, _pack(policy, policy.index), EXCLUSIVE)
 
 
 def update_policy(policy: Policy) -> Message:
@@ -114,6 +120,19 @@ def _pack(policy: Policy, index: int) -> bytes:
     if policy.template is None:
         return head
     return head + attribute(Attribute.TEMPLATE, policy.template.pack())
+
+
+def _indexed(policies: Mapping[Key, Policy], standing: Mapping[Key, int]) -> dict[Key, Policy]:
+    """Each with the index that it has, or with one that none has."""
+    taken = set(standing.values())
+    numbers = {way: count() for way in Way}
+    found = {}
+    for key, policy in policies.items():
+        index = standing.get(key, 0)
+        while not index or (key not in standing and index in taken):
+            index = index_of(next(numbers[policy.way]), policy.way)
+        found[key] = replace(policy, index=index)
+    return found
 
 
 _Shape = tuple[Way, KernelSelector, Verdict, Template | None]

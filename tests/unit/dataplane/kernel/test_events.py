@@ -108,3 +108,13 @@ def test_a_damaged_acquire_raises_nothing(place: int, value: int) -> None:
     events.read(Message(Kind.ACQUIRE, bytes(data)))
     events.read(Message(Kind.ACQUIRE, bytes(data[: place % len(data)])))
     assert len(data) > SELECTOR_SIZE
+
+
+def test_what_is_deleted_is_told() -> None:
+    named = pack_sa_id(OURS, 0x1001)
+    assert events.read(Message(Kind.DELETE_SA, named)) == events.Deleted(OURS, 0x1001)
+    assert events.read(Message(Kind.DELETE_SA, named[:-1])) is None
+    assert events.read(Message(Kind.DELETE_SA, named[:22] + b"\x33\0")) is None, "of AH"
+    assert events.read(Message(Kind.FLUSH_SA, b"\0")) is events.Flushed.SAS
+    for kind in (Kind.DELETE_POLICY, Kind.FLUSH_POLICY):
+        assert events.read(Message(kind, b"")) is events.Flushed.POLICIES

@@ -31,6 +31,7 @@ from gatewright.dataplane.kernel.netlink import Message, NetlinkSocket
 from gatewright.dataplane.kernel.plane import KernelDataPlane
 from gatewright.iana.algorithms import CIPHER_BY_NAME
 from gatewright.ipsec.association import ChildSa
+from gatewright.ipsec.selectors import IPAddress
 from tests.support.policies import entry
 from tests.support.scapy_esp import child_sa
 from tests.unit.dataplane.kernel.doubles import FakeKernel, NoKernel
@@ -211,3 +212,40 @@ def test_opening_removes_sas_of_an_earlier_process(monkeypatch: pytest.MonkeyPat
 def test_a_kernel_without_xfrm_is_explained() -> None:
     with pytest.raises(DataPlaneError, match="engine: user-space"):
         KernelDataPlane("gw0", mark=1, netlink=NoKernel)
+
+
+def test_policies_that_somebody_flushed_come_back(rig: Rig) -> None:
+    before = dict(rig.kernel.policies)
+    rig.kernel.policies.clear()
+    rig.tell(Message(Kind.FLUSH_POLICY, b""))
+    assert rig.plane.poll_events() == []
+    assert rig.kernel.policies == before
+
+
+def test_a_pair_that_somebody_took_away_is_at_its_end(rig: Rig) -> None:
+    first, second = pair(), pair(spi_in=0x5151, spi_out=0x5252)
+    for sa in (first, second):
+        rig.plane.add_sa(sa)
+    named = pack_sa_id(*_named(sad.outbound_half(first)))
+    del rig.kernel.sas[named]
+    rig.tell(Message(Kind.DELETE_SA, named))
+    assert rig.plane.poll_events() == [SaExpiring(first.spi_in, True, "removed")]
+    rig.plane.remove_sa(first.spi_in)
+    rig.kernel.sas.clear()
+    rig.tell(Message(Kind.FLUSH_SA, bytes([0])))
+    assert rig.plane.poll_events() == [SaExpiring(second.spi_in, True, "removed")]
+
+
+def test_what_we_deleted_ourselves_is_no_loss(rig: Rig) -> None:
+    sa = pair()
+    rig.plane.add_sa(sa)
+    rig.plane.move_sa(sa.spi_in, ELSEWHERE, 4500)  # deletes both halves and makes them anew
+    rig.tell(Message(Kind.DELETE_SA, pack_sa_id(*_named(sad.inbound_half(sa)))))
+    rig.tell(Message(Kind.DELETE_SA, pack_sa_id(*_named(sad.outbound_half(sa)))))
+    rig.plane.remove_sa(sa.spi_in)
+    rig.tell(Message(Kind.DELETE_SA, pack_sa_id(*_named(sad.inbound_half(sa)))))
+    assert rig.plane.poll_events() == []
+
+
+def _named(half: sad.Half) -> tuple[IPAddress, int]:
+    return half.destination, half.spi

@@ -133,3 +133,16 @@ def test_releasing_updates_the_outbound_policy_as_it_is(
     (message,) = kernel.log
     assert message.kind == Kind.UPDATE_POLICY
     policies.release(99)
+
+
+def test_what_somebody_took_away_is_put_back(kernel: FakeKernel, policies: Policies) -> None:
+    assert not policies.restore(), "nothing is wanted"
+    policies.replace([protect(1), protect(2, "10.3.0.0/24")])
+    policies.follow(2, (OURS, ELSEWHERE))
+    before = dict(kernel.policies)
+    for key in list(before)[2:]:
+        del kernel.policies[key]
+    assert policies.restore()
+    assert set(kernel.policies) == set(before)
+    assert peers(kernel) == {str(THEIRS), str(ELSEWHERE)}
+    assert not policies.restore(), "all of it stands"

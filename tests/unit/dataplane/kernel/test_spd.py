@@ -136,3 +136,13 @@ def test_changes_add_replace_and_delete() -> None:
     assert new is not None
     assert is_our_index(new.index)
     assert upserts[-1].flags & EXCLUSIVE, "another program's policy must not be replaced"
+
+
+def test_an_entry_in_front_takes_no_index_that_another_has() -> None:
+    before = spd.wanted([protect(7, A, B)], {})
+    after = spd.wanted([protect(8, A, "10.3.0.0/24"), protect(7, A, B)], {}, before.values())
+    assert {k: after[k].index for k in before} == {k: each.index for k, each in before.items()}
+    indices = [each.index for each in after.values()]
+    assert len(set(indices)) == len(indices) == 6
+    assert all(is_our_index(each) for each in indices)
+    assert all(each.index % 8 == each.way for each in after.values())
