@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from gatewright.control.models import Status, Tunnel
+    from gatewright.control.models import DataPlane, Status, Tunnel
 
 _STATES = {"up": "[green]up[/]", "negotiating": "[yellow]negotiating[/]", "down": "down"}
 _ROOMY = 100  # columns of a terminal on which every column of the table has its width
@@ -50,7 +50,7 @@ def _headline(out: Console, state: Status) -> None:
     source = f"{state.policy.source}, assigned {when}"
     out.print(f'Policy "{state.policy.name}" ({source}).', markup=False, soft_wrap=True)
     if state.data_plane is not None:
-        features = ", ".join(f"{k} {v}" for k, v in sorted(state.data_plane.features.items()))
+        features = ", ".join(f"{k} {v}" for k, v in _features(state.data_plane))
         plane = f"Data plane: {state.data_plane.kind} on {state.data_plane.interface}"
         out.print(f"{plane}{f' ({features})' if features else ''}.", markup=False, soft_wrap=True)
 
@@ -122,17 +122,26 @@ def _details(out: Console, tunnel: Tunnel, state: Status) -> None:
         out.print(failure.explanation, markup=False, soft_wrap=True)
 
 
+def _features(plane: DataPlane) -> list[tuple[str, str]]:
+    """What the fast paths do not say in their own lines."""
+    told = ("tun_offload", "udp ") if plane.fast_paths else ()
+    return [(k, v) for k, v in sorted(plane.features.items()) if not k.startswith(told)]
+
+
 def _fast_paths(out: Console, state: Status) -> None:
     """Those in use in one line, and each other one with the reason."""
     paths = state.data_plane.fast_paths if state.data_plane else []
     used = dict.fromkeys(path.name for path in paths if path.state == "in-use")
     if used:
         out.print(f"Fast paths in use: {', '.join(used)}.", markup=False, soft_wrap=True)
+    unused: dict[tuple[str, str, str, str], list[str]] = {}
     for path in paths:
         if path.state != "in-use":
-            style = "yellow" if path.state == "lost" else ""
-            line = f"Not in use: {path.name} ({path.saves}) on {path.place}: {path.why}."
-            out.print(line, style=style, markup=False, soft_wrap=True)
+            key = (path.name, path.saves, path.state, path.why)
+            unused.setdefault(key, []).append(path.place)
+    for (name, saves, fate, why), places in unused.items():
+        line = f"Not in use: {name} ({saves}) on {', '.join(places)}: {why}."
+        out.print(line, style="yellow" if fate == "lost" else "", markup=False, soft_wrap=True)
 
 
 def _blocked(out: Console, state: Status) -> None:

@@ -127,11 +127,14 @@ def test_fast_paths_in_use_are_a_line_and_the_others_say_why(commands: Commands)
         path("vector-aes", "the processor", "in-use", ""),
         path("udp-merge", here, "in-use", ""),
         path("udp-merge", there, "in-use", ""),
+        path("udp-segmentation", here, "lost", "the network device behind it refused it"),
         path("udp-segmentation", there, "lost", "the network device behind it refused it"),
     ]
-    plane = status.data_plane.model_copy(update={"fast_paths": paths})
+    features = {"tun_offload": "none", "udp 192.0.2.1:4500": "merge", "workers": "1"}
+    plane = status.data_plane.model_copy(update={"fast_paths": paths, "features": features})
     commands.service.state = status.model_copy(update={"data_plane": plane})
     shown = commands("status").output
+    assert "engine on gatewright0 (workers 1)." in shown
     assert "Fast paths in use: vector-aes, udp-merge.\n" in shown
     why = "the network device behind it refused it"
-    assert f"Not in use: udp-segmentation (many a call) on {there}: {why}.\n" in shown
+    assert f"Not in use: udp-segmentation (many a call) on {here}, {there}: {why}.\n" in shown
