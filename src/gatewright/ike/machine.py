@@ -81,6 +81,15 @@ class Timing:
     rekey_overlap: float = 5.0  # how long a replaced inbound SA is kept for packets on their way
     nat_keepalive: float = 20.0
     settle: float = 0.1  # what the peer gets to install a first pair before we send on it
+    least_margin: float = 5.0  # seconds, where a share of a short lifetime would be less
+
+    def margin(self, lifetime: float) -> float:
+        """Seconds before the end of a lifetime at which to rekey.
+
+        In a short life there must be time as well to send a message again, and for the packets
+        that are on their way on the old SA when its successor takes over: up to half of it.
+        """
+        return max(lifetime * self.rekey_margin, min(self.least_margin, lifetime / 2))
 
 
 def no_connections(local: IPAddress, remote: IPAddress) -> Sequence[Connection]:

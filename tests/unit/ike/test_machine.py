@@ -18,3 +18,10 @@ def test_the_defaults_give_a_peer_about_half_a_minute() -> None:
     timing = Timing()
     waits = [timing.first_retransmit * timing.backoff**n for n in range(timing.tries)]
     assert sum(waits) == 31
+
+
+@pytest.mark.parametrize(("lifetime", "margin"), [(3600, 360), (60, 6), (20, 5), (6, 3), (1, 0.5)])
+def test_a_short_life_has_time_for_a_message_to_be_sent_again(
+    lifetime: float, margin: float
+) -> None:
+    assert Timing().margin(lifetime) == margin

@@ -56,7 +56,7 @@ class Keeper:
         timing, random = self._core.context.timing, self._core.context.random
         seconds = made.lifetime.seconds
         rekey_after = lifetimes.rekey_after(
-            seconds, timing.rekey_margin, timing, random, first=initiated
+            seconds, timing.margin(seconds), timing, random, first=initiated
         )
         pair = QuickModeSa(
             sa=made.sa,

@@ -61,17 +61,16 @@ def read(attributes: Iterable[Attribute], unit: int, duration: int) -> Lifetime:
 
 
 def rekey_after(
-    lifetime: float, share: float, timing: Timing, random: RandomSource, *, first: bool
+    lifetime: float, margin: float, timing: Timing, random: RandomSource, *, first: bool
 ) -> float:
     """The part of a lifetime after which to rekey, in its unit.
 
-    ``share`` is the margin before its end: `Timing.rekey_margin` or `Timing.volume_margin`.
+    ``margin``, before its end, is in that unit too.
 
     ``first``: this side initiated and renews the SA; the other side renews it only when that did
     not happen, in the last quarter of the margin, so that the two do not collide (RFC 2409 knows
     no rule for collisions).
     """
-    margin = lifetime * share
     chance = int.from_bytes(random(_RANDOM_OCTETS), "big") / _RANDOM_RANGE
     randomised = margin * (1 - timing.rekey_fuzz * chance)
     return lifetime - (randomised if first else randomised / 4)

@@ -32,7 +32,7 @@ class Schedule:
         self.since = now
         self.expires_at = now + lifetime
         self.rekey_at = now + lifetimes.rekey_after(
-            lifetime, timing.rekey_margin, timing, random, first=core.is_initiator
+            lifetime, timing.margin(lifetime), timing, random, first=core.is_initiator
         )
 
     def renew_again(self, when: float) -> None:

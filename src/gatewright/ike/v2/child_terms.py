@@ -207,7 +207,9 @@ def establish(
         esn=terms.esn,
         local=terms.local,
         remote=terms.remote,
-        byte_soft_limit=int(soft_limit(byte_limit, timing.volume_margin, timing, random)),
+        byte_soft_limit=int(
+            soft_limit(byte_limit, byte_limit * timing.volume_margin, timing, random)
+        ),
         byte_limit=byte_limit,
         outbound_standby=standby,
     )
@@ -217,7 +219,7 @@ def establish(
         child=terms.child,
         method=terms.method,
         since=now,
-        rekey_at=now + soft_limit(lifetime, timing.rekey_margin, timing, random),
+        rekey_at=now + soft_limit(lifetime, timing.margin(lifetime), timing, random),
         expire_at=now + lifetime,
         activate_at=None if settle is None else now + settle,
     )

@@ -10,14 +10,13 @@ from gatewright.ike.machine import RandomSource, Timing
 
 
 def soft_limit(limit: float, margin: float, timing: Timing, random: RandomSource) -> float:
-    """The share of ``limit`` (seconds or octets) after which to rekey.
+    """The part of ``limit`` (seconds or octets) after which to rekey.
 
-    It lies the share ``margin`` before the end (`Timing.rekey_margin` or `Timing.volume_margin`),
-    and by chance up to ``rekey_fuzz`` of that earlier: with the defaults at 85 to 90 percent of a
-    time, and at 62 to 75 percent of a volume.
+    It lies ``margin`` before the end, in the same unit, and by chance up to ``rekey_fuzz`` of that
+    earlier: with the defaults at 85 to 90 percent of an hour, and at 62 to 75 percent of a volume.
     """
     chance = int.from_bytes(random(4), "big") / 2**32
-    return limit * (1 - margin * (1 + timing.rekey_fuzz * chance))
+    return limit - margin * (1 + timing.rekey_fuzz * chance)
 
 
 def next_attempt(now: float, end: float, timing: Timing) -> float:

@@ -158,7 +158,7 @@ class IkeSa:
         lifetime = float(self.connection.lifetime)
         context = self.context
         self.timers[Timer.REKEY] = now + soft_limit(
-            lifetime, context.timing.rekey_margin, context.timing, context.random
+            lifetime, context.timing.margin(lifetime), context.timing, context.random
         )
         self.timers[Timer.EXPIRE] = now + lifetime
         if self.path.nat_local:

@@ -49,7 +49,7 @@ def test_the_shorter_of_each_is_agreed(ours: Lifetime, theirs: Lifetime, agreed:
 
 def test_the_initiator_renews_before_the_responder() -> None:
     timing, random = Timing(rekey_fuzz=0.5), seeded(1)
-    firsts = [rekey_after(1000, 0.1, timing, random, first=True) for _ in range(200)]
-    seconds = [rekey_after(1000, 0.1, timing, random, first=False) for _ in range(200)]
+    firsts = [rekey_after(1000, 100, timing, random, first=True) for _ in range(200)]
+    seconds = [rekey_after(1000, 100, timing, random, first=False) for _ in range(200)]
     assert 900 <= min(firsts) < max(firsts) <= 950
     assert 975 <= min(seconds) < max(seconds) < 1000

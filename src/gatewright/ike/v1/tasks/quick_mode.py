@@ -313,8 +313,8 @@ class QuickMode:
     def _soft_limit(self, octets: int) -> int:
         timing, random = self._core.context.timing, self._core.context.random
         first = self.state is QuickState.SENT_1
-        share = timing.volume_margin
-        return int(lifetimes.rekey_after(octets, share, timing, random, first=first))
+        margin = octets * timing.volume_margin
+        return int(lifetimes.rekey_after(octets, margin, timing, random, first=first))
 
     def _keys(self, spi: int, choice: PhaseTwoChoice, shared: Secret | None) -> SaKeys:
         secured = self._core.secured
