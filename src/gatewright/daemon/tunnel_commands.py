@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import TypeGuard
 
 from gatewright.audit.event import Event
 from gatewright.control.models import Failure, Progress, TunnelResult
@@ -78,7 +79,7 @@ class TunnelCommands:
             self._loop.command(command)
             while True:
                 for output, event in news.take():
-                    if isinstance(output, NegotiationFailed) and failed is None:
+                    if failed is None and _counts(output):
                         failed = self._failures.failure(output)
                     yield Progress(event=passing_event(event, self._clock()))
                 result = judge(self._loop.endpoint.snapshot(clock()), failed)
@@ -98,6 +99,11 @@ class TunnelCommands:
             yield news
         finally:
             stop()
+
+
+def _counts(output: Output) -> TypeGuard[NegotiationFailed]:
+    """Whether a command fails with it: what strangers do says nothing about the peer."""
+    return isinstance(output, NegotiationFailed) and not output.by_stranger
 
 
 def _is_up(

@@ -138,7 +138,8 @@ class NegotiationFailed:
     """``mode`` is "IKE SA", "child SA", "main mode", "quick mode", ...; ``policy_ids`` are the
     SPD entries whose packets wait for it and can be given up; ``notify`` the name of the notify
     sent or received.  ``explanation`` is one or two sentences for the administrator: why, and what
-    to change."""
+    to change.  ``by_stranger``: whoever began it has not authenticated itself, so that anybody who
+    can write the peer's address may have caused it."""
 
     tunnel: str
     mode: str
@@ -149,6 +150,7 @@ class NegotiationFailed:
     child: str = ""
     policy_ids: tuple[int, ...] = ()
     remote: str = ""
+    by_stranger: bool = False
 
 
 @dataclass(frozen=True, slots=True)

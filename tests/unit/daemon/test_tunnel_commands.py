@@ -171,3 +171,15 @@ def test_who_goes_away_is_not_told_any_more(run: Run) -> None:
         assert len(bench.loop.executor._observers) == observers
 
     run(body)
+
+
+def test_what_a_stranger_does_is_no_failure_of_the_command(run: Run) -> None:
+    async def body(bench: Bench, commands: TunnelCommands) -> None:
+        forged = replace(failure(), by_stranger=True)
+        bench.endpoint.on_up = [forged, *established(child_sa())]
+        bench.endpoint.sas = (ike_snapshot(policy_id=1),)
+        texts, result = await ended(commands.up(ONE, 5))
+        assert len(texts) >= 2, "it is told all the same"
+        assert result.result == "up"
+
+    run(body)

@@ -162,6 +162,7 @@ class Core:
                 child=children[0].name if children else "",
                 policy_ids=tuple(child.policy_id for child in children) if packets_wait else (),
                 remote=str(self.path.remote),
+                by_stranger=not (self.is_initiator or self.usable),
             )
         )
 

@@ -92,5 +92,6 @@ def _reply(
         differences=error.differences,
         notify=error.notify_name,
         remote=str(datagram.remote),
+        by_stranger=True,
     )
     return Reply(octets, error.notify_name.lower(), failure)

@@ -97,6 +97,7 @@ def _unknown_peer(datagram: Datagram) -> NegotiationFailed:
         ),
         notify=NotifyType.NO_PROPOSAL_CHOSEN.name,
         remote=str(datagram.remote),
+        by_stranger=True,
     )
 
 

@@ -111,6 +111,7 @@ class IkeSa:
                 child=child.name if child is not None else "",
                 policy_ids=tuple(each.policy_id for each in waiting_for) if waiting else (),
                 remote=str(self.path.remote),
+                by_stranger=not self.is_initiator and self.established_at is None,
             )
         )
 
