@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from gatewright.ike.demand import Demand, Trigger, Wish
 from gatewright.ike.dialects import DIALECTS, Dialect
-from gatewright.ike.limits import PER_ADDRESS, CookieSecrets, HalfOpen, Limits
+from gatewright.ike.limits import PER_ADDRESS, PER_TUNNEL, CookieSecrets, HalfOpen, Limits
 from gatewright.ike.machine import (
     IKE_PORT,
     Address,
@@ -389,21 +389,36 @@ class Endpoint:
                 self._outputs.append(output)
             if isinstance(output, InstallChildSa) and not self._pad.child(output.sa.policy_id):
                 unwanted.append(output.sa.spi_in)
-        self._settle(session)
+        self._settle(session, now)
         if unwanted:  # begun under a policy that has been replaced meanwhile
             for spi_in in unwanted:
                 session.delete_child(spi_in, now)
             self._collect(session, now)
 
-    def _settle(self, session: Session) -> None:
+    def _settle(self, session: Session, now: float) -> None:
         """Bring the tables in line with what the session has become."""
+        was_half_open = self._sessions.is_half_open(session)
         if session.established or session.closed:
             self._end_half_open(session)
+        if was_half_open and session.established:
+            self._close_surplus(session.connection.name, now)
         if session.closed:
             self._forget(session)
         else:
             self._sessions.index(session)
             self._timers.set(session, session.next_timeout())
+
+    def _close_surplus(self, tunnel: str, now: float) -> None:
+        """An authenticated peer made one more IKE SA: the oldest of too many goes."""
+        made = [
+            each
+            for each in self._sessions.of_tunnel(tunnel)
+            if each.established and not each.is_initiator
+        ]
+        for oldest in made[: max(0, len(made) - self._limits.per_tunnel)]:
+            self._counters[PER_TUNNEL] += 1
+            oldest.close(now, "the peer has made too many IKE SAs beside it")
+            self._collect(oldest, now)
 
     def _end_half_open(self, session: Session) -> None:
         address = self._sessions.end_half_open(session)

@@ -16,17 +16,20 @@ from gatewright.ipsec.selectors import IPAddress
 COOKIE_SECRET_LENGTH = 32
 PER_ADDRESS = "half_open_limit_per_address"
 IN_ALL = "half_open_limit"
+PER_TUNNEL = "ike_sas_per_tunnel_limit"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``cookie_threshold``: half-open SAs from which on IKEv2 initiators must return a cookie
     (RFC 7296 section 2.6).  ``per_address`` is higher than what one gateway behind one address
-    needs for a simultaneous start of its tunnels."""
+    needs for a simultaneous start of its tunnels.  ``per_tunnel``: IKE SAs that a peer may make
+    and leave standing, more than a rekey or a restart without INITIAL_CONTACT leaves behind."""
 
     half_open: int = 500
     per_address: int = 35
     cookie_threshold: int = 30
+    per_tunnel: int = 16
     cookie_secret_lifetime: float = 120.0
 
 

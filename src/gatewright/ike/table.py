@@ -103,6 +103,9 @@ class SessionTable:
         under_way = [session for session in sessions if session.is_initiator]
         return next(reversed(standing), None) or next(reversed(under_way), None)
 
+    def is_half_open(self, session: Session) -> bool:
+        return session in self._half_open
+
     def half_open(self) -> list[Session]:
         """Those of strangers, who have not authenticated themselves yet."""
         return list(self._half_open)

@@ -124,6 +124,30 @@ def test_half_open_sessions_are_limited_and_counted_down(dialect: FakeDialect) -
     assert endpoint.counters()["sessions"] == 1
 
 
+def test_a_peer_that_makes_too_many_ike_sas_loses_the_oldest(dialect: FakeDialect) -> None:
+    endpoint = _endpoint(dialect, Limits(per_tunnel=2))
+    endpoint.set_connections([connection()], 0.0)
+    for number in range(4):
+        first = message(bytes([1 + number]) * 8)
+        endpoint.receive(first, 1.0)
+        dialect.sessions[-1].established = True
+        endpoint.receive(first, 2.0)
+    assert [session.closed for session in dialect.sessions] == [True, True, False, False]
+    assert endpoint.counters()["ike_sas_per_tunnel_limit"] == 2
+    assert endpoint.counters()["sessions"] == 2
+
+
+def test_the_ike_sas_that_we_made_are_not_the_peer_s(dialect: FakeDialect) -> None:
+    endpoint = _endpoint(dialect, Limits(per_tunnel=1))
+    endpoint.set_connections([connection()], 0.0)
+    endpoint.up("branch", 1.0)
+    dialect.sessions[0].established = True
+    endpoint.receive(message(b"k" * 8), 1.0)
+    dialect.sessions[1].established = True
+    endpoint.receive(message(b"k" * 8), 2.0)
+    assert not any(session.closed for session in dialect.sessions)
+
+
 @pytest.mark.parametrize("limits", [Limits(per_address=2), Limits(half_open=2)])
 def test_who_has_not_shown_that_it_hears_us_gives_way(limits: Limits, dialect: FakeDialect) -> None:
     """First messages with a forged source must not keep the true one out."""
