@@ -41,7 +41,10 @@ class GatewayService:
             started=self._started,
             now=self._now(),
             ike_counters=dict(loop.endpoint.counters()),
-            daemon_counters=dict(loop.executor.counters),
+            daemon_counters={
+                **loop.executor.counters,
+                "ike_receive_overflow": parts.sockets.overflows(),
+            },
         )
         in_force = self._gateway.in_force
         if in_force is None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -19,6 +21,10 @@ from gatewright.ipsec.selectors import IPAddress
 Receiver = Callable[[Datagram], None]
 
 _LARGEST = 65535
+_BUFFER = 4 << 20  # a burst of first messages must not cost a peer's rekey
+_SO_RCVBUFFORCE = 33
+_SO_MEMINFO = 55  # nine counters of 32 bits, the last one of datagrams dropped
+_MEMINFO = struct.Struct("9I")
 _BATCH = 64  # datagrams taken before others in the loop have their turn
 _IP_MTU_DISCOVER = 10
 _IPV6_MTU_DISCOVER = 23
@@ -38,6 +44,10 @@ class Sockets(Protocol):
 
     def send(self, datagram: Datagram) -> None: ...
 
+    def overflows(self) -> int:
+        """Datagrams that found a receive buffer full, since the start."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -49,6 +59,7 @@ class IkeSockets:
         self._receiver: Receiver = _nobody
         self._mark = mark
         self._sockets: dict[IPAddress, socket.socket] = {}
+        self._past_overflows = 0  # of sockets that are closed
 
     def deliver_to(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -81,6 +92,9 @@ class IkeSockets:
             raise OSError(f"no socket for {datagram.local.ip}")
         sender.sendto(datagram.payload, (str(datagram.remote.ip), datagram.remote.port))
 
+    def overflows(self) -> int:
+        return self._past_overflows + sum(_overflows(each) for each in self._sockets.values())
+
     def close(self) -> None:
         for address in tuple(self._sockets):
             self._forget(address)
@@ -88,6 +102,7 @@ class IkeSockets:
     def _forget(self, address: IPAddress) -> None:
         gone = self._sockets.pop(address)
         self._loop.remove_reader(gone)
+        self._past_overflows += _overflows(gone)
         gone.close()
 
     def _readable(self, address: IPAddress, sender: socket.socket) -> None:
@@ -101,6 +116,15 @@ class IkeSockets:
                 continue  # an ICMP error about something sent before
             ip, _, _ = source[0].partition("%")
             self._receiver(Datagram(local, Address(ip_address(ip), source[1]), payload))
+
+
+def _overflows(opened: socket.socket) -> int:
+    try:
+        meminfo = opened.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+    except OSError:  # before Linux 4.12
+        return 0
+    dropped: int = _MEMINFO.unpack(meminfo)[-1]
+    return dropped
 
 
 def _nobody(datagram: Datagram) -> None:
@@ -124,6 +148,9 @@ def _open(address: IPAddress, mark: int) -> socket.socket:
             # Large IKE messages may be fragmented on the way rather than be lost.
             opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+        with suppress(OSError):  # as much as the system allows without the right to more
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+            opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
         bypass(opened)
         opened.bind((str(address), IKE_PORT))
     except OSError as error:

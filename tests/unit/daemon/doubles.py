@@ -122,6 +122,7 @@ class FakeSockets:
         self.open: set[IPAddress] = set()
         self.sent: list[Datagram] = []
         self.refuse = ""
+        self.overflown = 0
 
     def listen(self, addresses: Iterable[IPAddress]) -> None:
         if self.refuse:
@@ -132,6 +133,9 @@ class FakeSockets:
         if self.refuse:
             raise OSError(1, self.refuse)
         self.sent.append(datagram)
+
+    def overflows(self) -> int:
+        return self.overflown
 
     def close(self) -> None:
         self.open = set()

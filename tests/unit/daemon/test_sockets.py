@@ -8,9 +8,11 @@ import os
 import socket
 from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
+from gatewright.daemon import sockets
 from gatewright.daemon.sockets import IkeSockets, SocketError
 from gatewright.host.names import MARK
 from gatewright.ike.machine import IKE_PORT, Address, Datagram
@@ -95,6 +97,36 @@ def test_a_datagram_comes_and_goes_with_its_addresses(run: Run, own: IPAddress) 
             assert arrived == [Datagram(here, there, b"hello"), Datagram(here, there, b"")]
             tested.send(Datagram(here, there, b"and back"))
             assert theirs.recvfrom(100)[0] == b"and back"
+
+    run(body)
+
+
+def test_what_finds_the_buffer_full_is_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "_BUFFER", 4096)
+
+    async def body(tested: IkeSockets, arrived: list[Datagram]) -> None:
+        tested.listen([ONE])
+        (ours,) = Unprivileged.made
+        with peer("127.0.0.1") as theirs:
+            for _ in range(200):  # the loop has no turn to read meanwhile
+                theirs.sendto(bytes(1000), ("127.0.0.1", ours.port))
+            lost = tested.overflows()
+            assert 0 < lost < 200
+            while len(arrived) < 200 - lost:
+                await asyncio.sleep(0.001)
+            tested.close()
+            assert tested.overflows() == lost
+
+    run(body)
+
+
+def test_a_burst_has_room(run: Run) -> None:
+    async def body(tested: IkeSockets, arrived: list[Datagram]) -> None:
+        del arrived
+        tested.listen([ONE])
+        (ours,) = Unprivileged.made
+        default = Path("/proc/sys/net/core/rmem_default").read_text()
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) > int(default)
 
     run(body)
 
