@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from gatewright import _engine
+from gatewright.dataplane import system_drops
 from gatewright.dataplane.fast_paths import fast_path
 from gatewright.dataplane.interface import (
     Acquire,
@@ -164,7 +165,8 @@ class EngineDataPlane:
             return [_event(event) for event in self._engine.poll_events()]
 
     def counters(self) -> Mapping[str, int]:
-        return self._engine.counters()
+        dropped = system_drops.read(self._engine.interface, NAT_T_PORT)
+        return {**self._engine.counters(), **dropped}
 
     def sa_counters(self) -> Sequence[SaCounters]:
         return [
@@ -194,7 +196,7 @@ class EngineDataPlane:
 
 def counter_meanings() -> Mapping[str, str]:
     """A sentence on each counter of the engine, by name, in the order of a packet's way."""
-    return dict(_engine.Engine.counter_meanings())
+    return {**dict(_engine.Engine.counter_meanings()), **system_drops.MEANINGS}
 
 
 @contextmanager
