@@ -8,7 +8,8 @@ import pytest
 import typer
 
 from gatewright.cli.exits import Exit
-from gatewright.cli.policy_file import MAX_OCTETS, read_policy, resolver
+from gatewright.cli.policy_file import read_policy, resolver
+from gatewright.control.policy_text import MAX_OCTETS
 from gatewright.daemon.preparation import resolve
 
 
