@@ -146,7 +146,7 @@ def dpd(report: Report, title: str) -> Callable[[Node], tuple[int, int]]:
                 "write `off`, or `{delay: 30s, timeout: 150s}`",
             )
         section = Section(report, node, "dpd", f"`dpd` of {title}")
-        delay = section.optional("delay", lifetime, DPD_DELAY)
+        delay = section.optional("delay", _dpd_delay, DPD_DELAY)
         timeout = section.optional("timeout", lifetime, max(DPD_TIMEOUT, 5 * delay))
         if timeout <= delay:
             raise InvalidValueError(
@@ -157,6 +157,16 @@ def dpd(report: Report, title: str) -> Callable[[Node], tuple[int, int]]:
         return delay, timeout
 
     return convert
+
+
+def _dpd_delay(node: Node) -> int:
+    if values.duration(node) == 0:
+        raise InvalidValueError(
+            "a delay of 0 s would ask the peer all the time",
+            "dead peer detection asks after so many seconds of silence",
+            "write `dpd: off` to have none, or for example `{delay: 30s}`",
+        )
+    return lifetime(node)
 
 
 def preshared_key(report: Report, title: str) -> Callable[[Node], str]:

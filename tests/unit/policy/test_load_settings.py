@@ -58,6 +58,14 @@ def test_dead_peer_detection() -> None:
     assert "off, or" in read(convert, "30s")
 
 
+def test_a_delay_of_nothing_is_advised_to_be_off() -> None:
+    report = Report()
+    settings.dpd(report, "it")(node("{delay: 0s}"))
+    with pytest.raises(PolicyError, match="all the time") as caught:
+        report.raise_if_any()
+    assert "dpd: off" in caught.value.findings[0].instead
+
+
 def test_authentication() -> None:
     convert = settings.preshared_key(Report(), "it")
     assert convert(node("{preshared_key: a}")) == "a"
