@@ -17,7 +17,7 @@ from gatewright.audit.event import Event, Kind, Record, Severity
 from gatewright.audit.keylog import KeyLogError
 from gatewright.audit.store import Store
 from gatewright.audit.trail import Trail
-from gatewright.control import models
+from gatewright.control import models, policy_text
 from gatewright.control.listener import InstanceLock, Listener
 from gatewright.control.server import application
 from gatewright.control.service import CommandRefusedError
@@ -79,10 +79,10 @@ def run(settings: Settings, policy: PolicyFile | None, say: Say) -> None:
     lock, claim = InstanceLock(settings.control), NamespaceClaim(settings.names)
     try:
         lock.acquire()
-        settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise DaemonError(_no_directory(error)) from None
     try:
+        _make_directory(settings.state)
         claim.acquire()
         asyncio.run(_main(settings, policy, say))
     except (HostError, DataPlaneError, KeyLogError, OSError) as error:
@@ -90,6 +90,13 @@ def run(settings: Settings, policy: PolicyFile | None, say: Say) -> None:
     finally:
         claim.release()
         lock.release()
+
+
+def _make_directory(state: Path) -> None:
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DaemonError(_no_directory(error)) from None
 
 
 async def _main(settings: Settings, policy: PolicyFile | None, say: Say) -> None:
@@ -175,10 +182,10 @@ class _Daemon:
         self._notifier.reloading(time.monotonic_ns() // 1000)
         filename = in_force.assigned.filename
         try:
-            text = await asyncio.to_thread(Path(filename).read_text, encoding="utf-8")
+            text = await asyncio.to_thread(policy_text.read, Path(filename))
             await gateway.assign(text, filename)
-        except (OSError, UnicodeDecodeError) as error:
-            text = f"The policy file {filename} cannot be read again: {error}. The policy stays."
+        except policy_text.UnreadableError as error:
+            text = f"The policy file {filename} cannot be read again: {error} The policy stays."
             self._note(Kind.POLICY_REFUSED, text, Severity.ERROR)
         except CommandRefusedError:
             pass  # the gateway has put the reason into the trail

@@ -12,6 +12,7 @@ import pytest
 
 from gatewright.audit.event import Record
 from gatewright.audit.trail import Trail
+from gatewright.control import policy_text
 from gatewright.control.listener import InstanceLock, SocketInUseError
 from gatewright.control.service import CommandRefusedError
 from gatewright.daemon import privileges, run
@@ -166,10 +167,11 @@ def test_sighup_reads_the_file_again(daemon: Daemon, tmp_path: Path) -> None:
     assert in_force.shown.name == "two"
 
 
-@pytest.mark.parametrize("content", [None, b"\xff", b"nonsense"])
+@pytest.mark.parametrize("content", [None, b"\xff", b"nonsense", b"x" * 101])
 def test_a_file_that_is_no_policy_any_more_leaves_the_one_in_force(
-    daemon: Daemon, tmp_path: Path, content: bytes | None
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
+    monkeypatch.setattr(policy_text, "MAX_OCTETS", 100)
     file = tmp_path / "p.yaml"
     if content is not None:
         file.write_bytes(content)
@@ -223,3 +225,6 @@ def test_a_place_that_cannot_be_made_is_named(daemon: Daemon, tmp_path: Path) ->
     with pytest.raises(DaemonError, match=r"file/state cannot be made or written") as caught:
         daemon()
     assert caught.value.problem.code == "no-directory"
+    lock = InstanceLock(daemon.settings.control)
+    lock.acquire()  # it was let go
+    lock.release()
