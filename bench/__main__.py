@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except LabError as error:
             console.print(f"The measurement stopped: {error}", style="red", markup=False)
             return 1
+        except KeyboardInterrupt:
+            console.print("Interrupted: nothing is shown of a run that is not whole.")
+            return 130
     print_tables(console, result.tables)
     print_claims(console, result.claims)
     print_closing(console, result.claims, setting.absent, judge.sentence(), describe())

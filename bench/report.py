@@ -23,9 +23,8 @@ SIDES = (0, 1)
 def print_tables(console: Console, tables: Sequence[Table]) -> None:
     """What was measured, path by path."""
     for table in tables:
-        shown = RichTable(
-            title=table.title, box=box.SIMPLE_HEAD, padding=SIDES, title_justify="left"
-        )
+        console.print(table.title, style="bold", markup=False)
+        shown = RichTable(box=box.SIMPLE_HEAD, padding=SIDES)
         for index, heading in enumerate(table.headings):
             shown.add_column(heading, justify="right" if index else "left", no_wrap=bool(index))
         for row in table.rows:
@@ -35,10 +34,8 @@ def print_tables(console: Console, tables: Sequence[Table]) -> None:
 
 def print_claims(console: Console, claims: Sequence[Claim]) -> None:
     """What must be reached, and what was."""
-    shown = RichTable(
-        title="What must be reached, and what was", box=box.SIMPLE_HEAD, padding=SIDES,
-        title_justify="left",
-    )  # fmt: skip
+    console.print("What must be reached, and what was", style="bold")
+    shown = RichTable(box=box.SIMPLE_HEAD, padding=SIDES)
     for heading in ("work", "against"):
         shown.add_column(heading)
     for heading in ("measured", "floor", "aim", ""):

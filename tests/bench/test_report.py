@@ -54,10 +54,20 @@ def test_the_closing_counts_floors() -> None:
 
 
 def test_numbers_of_a_table_do_not_wrap() -> None:
-    table = Table("Streams", ("path", "range"), [("a name of a path " * 8, "1,000 to 12,345")])
+    table = Table(
+        "One TCP stream from hostA to hostB",
+        ("path", "range"),
+        [("a name of a path " * 8, "1,000 to 12,345")],
+    )
     lines = rendered(print_tables, [table])
+    assert lines[0] == "One TCP stream from hostA to hostB"
     assert any("1,000 to 12,345" in line for line in lines)
     assert max(len(line.rstrip()) for line in lines) <= 100
+
+
+def test_the_title_of_a_narrow_table_is_one_line() -> None:
+    table = Table("Memory of a gateway, MiB", ("when", "resident"), [("before", "75.0")])
+    assert rendered(print_tables, [table])[0] == "Memory of a gateway, MiB"
 
 
 def test_a_program_gets_claims_and_samples() -> None:
