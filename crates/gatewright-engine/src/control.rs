@@ -15,6 +15,7 @@ use gatewright_io::{Encapsulation, Socket};
 use gatewright_spd::{Action, Entry, SnapshotMap, Spd};
 
 use crate::association::{Association, Outbound, SaParameters, Transport};
+use crate::counters::DropReason;
 use crate::error::EngineError;
 use crate::event::{Event, Events};
 use crate::guide::{Guide, KernelTables};
@@ -405,6 +406,13 @@ impl Shared {
 
     /// The counters of all workers, added up.
     pub fn counters(&self) -> CounterSums<'_> {
+        for slot in &*self.tables().sockets {
+            let lost = slot.socket.take_overflowed();
+            if lost > 0 {
+                let counters = &self.links.of(0).counters;
+                counters.drop_many(DropReason::ReceiveBuffer, lost);
+            }
+        }
         CounterSums(&self.links)
     }
 }

@@ -71,6 +71,8 @@ counters! {
         SendError = "drop_send_error",
         /// Inbound: no ESP packet, or one that is too short or misaligned.
         MalformedEsp = "drop_malformed_esp",
+        /// Inbound: the kernel had no room before the engine came to read, above all.
+        ReceiveBuffer = "drop_receive_buffer",
         /// Inbound: an IKE message while too many wait to be read.
         IkeQueueFull = "drop_ike_queue_full",
         /// Inbound: no SA has this SPI.

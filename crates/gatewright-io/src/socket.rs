@@ -95,6 +95,11 @@ pub trait Socket: Send + Sync {
     /// Whether several datagrams can go in one message; may become false while running.
     fn segmentation(&self) -> bool;
 
+    /// How many datagrams the system dropped since the last call, before they could be received.
+    fn take_overflowed(&self) -> u64 {
+        0
+    }
+
     /// What became of each fast path of this socket.
     fn fast_paths(&self) -> Vec<FastPath> {
         Vec::new()

@@ -239,3 +239,26 @@ fn the_peer_says_which_socket_of_a_group_gets_a_datagram() {
         assert_eq!(receive(&peer, 1)[0].1, local);
     }
 }
+
+#[test]
+fn what_the_kernel_drops_for_want_of_room_is_counted() {
+    let options = SocketOptions {
+        buffer: 8192,
+        offloads: Offloads::NONE,
+        ..OPTIONS
+    };
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let local = free.local_addr().unwrap();
+    drop(free);
+    let small = open_udp(local, &options).unwrap();
+    let sender = socket("127.0.0.1", true);
+    assert_eq!(small.take_overflowed(), 0);
+    let messages = [message(0, 1000, 0, local); 50];
+    assert_eq!(sender.send(&[7; 1000], &messages).datagrams, 50);
+    let lost = small.take_overflowed();
+    let mut batch = ReceiveBatch::new(64);
+    small.receive(&mut batch).unwrap();
+    assert_eq!(lost + batch.len() as u64, 50);
+    assert!(lost > 0);
+    assert_eq!(small.take_overflowed(), 0, "told once");
+}

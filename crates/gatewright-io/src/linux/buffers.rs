@@ -1,9 +1,10 @@
 //! The room that a socket has in the kernel.
 
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::fast_path::Standing;
-use crate::sys::{option, try_option};
+use crate::sys::{dropped_unread, option, try_option};
 
 /// Large buffers: over the system's limit with CAP_NET_ADMIN, else up to it.  What came of it.
 pub(super) fn set_buffers(socket: BorrowedFd<'_>, octets: u32) -> Standing {
@@ -21,6 +22,23 @@ pub(super) fn set_buffers(socket: BorrowedFd<'_>, octets: u32) -> Standing {
         granted = granted.min(u32::try_from(said / 2).unwrap_or(0));
     }
     standing(granted, octets)
+}
+
+/// What a socket lost before it was read, as far as somebody has asked.
+#[derive(Debug, Default)]
+pub(super) struct Overflow {
+    told: AtomicU32,
+}
+
+impl Overflow {
+    /// Datagrams since the last call.  A kernel that does not count says none.
+    pub(super) fn take(&self, socket: BorrowedFd<'_>) -> u64 {
+        let Ok(now) = dropped_unread(socket) else {
+            return 0;
+        };
+        let before = self.told.swap(now, Ordering::Relaxed);
+        now.wrapping_sub(before).into()
+    }
 }
 
 fn standing(granted: u32, asked: u32) -> Standing {

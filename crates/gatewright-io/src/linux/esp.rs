@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
+use super::buffers::Overflow;
 use super::sending::{send_all, Outlet, Segmentation, WAIT};
 use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
 use crate::fast_path::{FastPath, Standing, LARGE_BUFFERS};
@@ -25,6 +26,7 @@ pub struct EspSocket {
     local: SocketAddr,
     mark: u32,
     buffers: Standing,
+    overflow: Overflow,
 }
 
 /// Opens a socket on `local`.
@@ -48,6 +50,7 @@ pub fn open_esp(local: IpAddr, options: &SocketOptions) -> io::Result<EspSocket>
         local,
         mark: options.mark,
         buffers,
+        overflow: Overflow::default(),
     })
 }
 
@@ -114,6 +117,10 @@ impl Socket for EspSocket {
 
     fn describe(&self) -> String {
         "none".to_owned()
+    }
+
+    fn take_overflowed(&self) -> u64 {
+        self.overflow.take(self.fd.as_fd())
     }
 
     fn fast_paths(&self) -> Vec<FastPath> {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
+use super::buffers::Overflow;
 use super::sending::{send_all, Outlet, Segmentation, WAIT};
 use super::steering::Steering;
 use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
@@ -23,6 +24,7 @@ pub struct UdpSocket {
     segmentation: Segmentation,
     merging: Standing,
     buffers: Standing,
+    overflow: Overflow,
 }
 
 /// Opens a socket on `local`.
@@ -88,6 +90,7 @@ fn set_up(fd: OwnedFd, local: SocketAddr, options: &SocketOptions) -> io::Result
         segmentation: Segmentation::new(segmentation),
         merging,
         buffers,
+        overflow: Overflow::default(),
     })
 }
 
@@ -168,6 +171,10 @@ impl Socket for UdpSocket {
             (false, false) => "none",
         }
         .to_owned()
+    }
+
+    fn take_overflowed(&self) -> u64 {
+        self.overflow.take(self.fd.as_fd())
     }
 
     fn fast_paths(&self) -> Vec<FastPath> {

@@ -13,7 +13,9 @@ pub(crate) use bpf::{create_prefix_map, load_packet_program, map_insert, map_rem
 pub(crate) use ioctl::{attach_tun, configure_interface, persist_tun, set_tun_offload, steer_tun};
 pub(crate) use message::{read_path_reports, receive_many, send_many, send_single};
 pub use option::path_mtu;
-pub(crate) use option::{bound_again, bound_socket, option, set_option, try_option};
+pub(crate) use option::{
+    bound_again, bound_socket, dropped_unread, option, set_option, try_option,
+};
 pub(crate) use poll::wait_writable;
 pub use poll::{EventFd, Poller, Ready};
 pub use random::fill_random;

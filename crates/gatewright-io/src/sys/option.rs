@@ -92,6 +92,28 @@ pub(crate) fn option(
     Ok(value)
 }
 
+/// How many datagrams were dropped before anybody read them, for want of room most of all.  Goes
+/// round; Linux 4.12.
+pub(crate) fn dropped_unread(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    /// `SK_MEMINFO_VARS` and `SK_MEMINFO_DROPS` of linux/sock_diag.h.
+    const VARIABLES: usize = 9;
+    const DROPS: usize = 8;
+    let mut info = [0u32; VARIABLES];
+    let mut len = size_of::<[u32; VARIABLES]>() as libc::socklen_t;
+    // SAFETY: the value pointer is valid for the length that is given with it, and both outlive
+    // the call.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            (&raw mut info).cast(),
+            &raw mut len,
+        )
+    })?;
+    Ok(info[DROPS])
+}
+
 /// Sets an option whose value is an int.
 pub(crate) fn set_option(
     socket: BorrowedFd<'_>,
