@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(or $(PATH),/usr/sbin:/usr/bin:/sbin:/bin):$(HOME_DIRECTORY)/.cargo/bin
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
-.PHONY: help setup demo check test test-kernel bench fuzz fmt lock clean
+.PHONY: help setup demo check test test-kernel bench soak fuzz fmt lock clean
 
 help:
 	@echo 'make demo    set up what is missing and show a tunnel, from the first ping to the evidence'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test-kernel  all tests of the engine in the kernel, also those that make test leaves out'
 	@echo 'make check   formatting, lints, types, import rules, file limits'
 	@echo 'make bench   throughput and more beside the rivals, as ratios; make bench BENCH="--quick"'
+	@echo 'make soak    half an hour of full load with rekeys every few seconds; make soak SOAK="--minutes 3"'
 	@echo 'make fuzz    hostile input for parsers and machines; make fuzz FUZZ="--seconds 600"'
 	@echo 'make setup   Debian packages, virtual environment, packet engine (the others call it)'
 	@echo 'make fmt     format Python and Rust'
@@ -51,6 +52,9 @@ endif
 # In user-mode-linux: tests that take long and differ little from others are left out of make test.
 test-kernel: setup
 	pytest tests/kernel_engine -m uml
+
+soak: setup
+	python -m bench.soak $(SOAK)
 
 bench: setup
 	python -m bench $(BENCH)

@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--ike-version", type=int, choices=(1, 2), default=2)
     add("--protocol-50", action="store_true", help="ESP directly over IP instead of in UDP 4500")
     add("--peer", choices=("gatewright", "strongswan"), default="gatewright")
-    add("--child-seconds", type=int, default=3, help="lifetime of a child SA")
+    add("--child-seconds", type=int, default=6, help="of a child SA; rekeyed at about half")
     add("--child-kilobytes", type=int, default=0, help="and its volume; 0 for any")
     add("--ike-seconds", type=int, default=20, help="lifetime of an IKE SA")
     add("--offset", type=int, default=0, help="seconds by which the other side's lives are longer")
