@@ -165,7 +165,7 @@ class EngineDataPlane:
             return [_event(event) for event in self._engine.poll_events()]
 
     def counters(self) -> Mapping[str, int]:
-        dropped = system_drops.read(self._engine.interface, NAT_T_PORT)
+        dropped = system_drops.read(self._engine.interface)
         return {**self._engine.counters(), **dropped}
 
     def sa_counters(self) -> Sequence[SaCounters]:
