@@ -85,7 +85,10 @@ def _results(setting: Setting, options: Options) -> Iterator[Result]:
         now = time.monotonic()
         setting.row_ends = now + max(0.0, end - now) * WEIGHTS[name] / weight
         weight -= WEIGHTS[name]
-        yield run()
+        try:
+            yield run()
+        except LabError as error:  # the other rows are worth having
+            setting.absent[name] = str(error)
 
 
 if __name__ == "__main__":
