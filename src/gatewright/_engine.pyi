@@ -105,6 +105,8 @@ class Engine:
         mss_clamp: bool,
         workers: int | None,
         busy_poll_us: int,
+        direct_esp: str,
+        own_table: str,
     ) -> Engine: ...
     @property
     def interface(self) -> str: ...

@@ -101,7 +101,10 @@ fn open_address(
         // The kernel gives every raw socket a copy of every packet, whatever a filter says of it
         // then: one socket, and its worker hands over.
         Encapsulation::Protocol50 => match open_esp(address, &options) {
-            Ok(socket) => Ok(vec![(number % workers, Arc::new(socket))]),
+            Ok(socket) => {
+                let socket = socket.with_direct_sending(shared.settings.direct.clone());
+                Ok(vec![(number % workers, Arc::new(socket))])
+            }
             Err(error) => Err(EngineError::Esp {
                 local: address,
                 error,

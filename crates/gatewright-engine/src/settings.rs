@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatewright_io::Offloads;
+use gatewright_io::{DirectOptions, Offloads};
 
 /// The engine's settings; the defaults are those of a gateway.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Settings {
     pub offloads: Offloads,
     /// Whether to lower the MSS that TCP connections through a tunnel begin with to what fits it.
     pub mss_clamp: bool,
+    /// Whether protocol 50 may go past the kernel's IP layer.
+    pub direct: DirectOptions,
     /// Packets that may wait for one policy's negotiation.
     pub waiting_packets: usize,
     /// Octets that may wait for negotiations in all.
@@ -52,6 +54,7 @@ impl Default for Settings {
             busy_poll: Duration::ZERO,
             offloads: Offloads::ALL,
             mss_clamp: true,
+            direct: DirectOptions::default(),
             waiting_packets: 64,
             waiting_octets: 4 << 20,
             ike_queue: 512,

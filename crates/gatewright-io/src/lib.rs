@@ -18,8 +18,8 @@ mod tun;
 
 pub use fast_path::{FastPath, Offloads, Standing};
 pub use linux::{
-    open_esp, open_udp, open_udp_group, EspSocket, LinuxTun, Prefix, SocketOptions, Steering,
-    TunKeeper, TunOptions, UdpSocket,
+    open_esp, open_udp, open_udp_group, DirectOptions, DirectSending, EspSocket, LinuxTun, Prefix,
+    SocketOptions, Steering, TunKeeper, TunOptions, UdpSocket,
 };
 pub use receive::{Datagram, ReceiveBatch, CONTROL_LEN, SLOT_LEN};
 pub use socket::{Encapsulation, Outgoing, PathReport, Sent, Socket};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gatewright_engine::{SaParameters, Settings, Transport};
 use gatewright_esp::{Algorithm, EspKeys};
-use gatewright_io::{Encapsulation, Offloads};
+use gatewright_io::{DirectOptions, Encapsulation, Offloads};
 use pyo3::prelude::*;
 
 use crate::errors::refused;
@@ -22,7 +22,10 @@ pub(crate) struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (interface, *, mtu, mark, port, without, mss_clamp, workers, busy_poll_us))]
+    #[pyo3(signature = (
+        interface, *, mtu, mark, port, without, mss_clamp, workers, busy_poll_us, direct_esp,
+        own_table
+    ))]
     #[expect(clippy::too_many_arguments, reason = "settings, by keyword")]
     fn new(
         interface: String,
@@ -33,6 +36,8 @@ impl Engine {
         mss_clamp: bool,
         workers: Option<usize>,
         busy_poll_us: u32,
+        direct_esp: &str,
+        own_table: String,
     ) -> PyResult<Self> {
         let mut offloads = Offloads::ALL;
         for name in &without {
@@ -53,6 +58,10 @@ impl Engine {
             mss_clamp,
             workers: workers.unwrap_or_else(|| Settings::workers_for(cores())),
             busy_poll: Duration::from_micros(busy_poll_us.into()),
+            direct: DirectOptions {
+                sending: messages::direct_sending(direct_esp)?,
+                own_table,
+            },
             ..Settings::default()
         };
         let engine = gatewright_engine::Engine::new(settings).map_err(refused)?;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gatewright_engine::Event;
-use gatewright_io::FastPath;
+use gatewright_io::{DirectSending, FastPath};
 use gatewright_spd::{Action, Entry, Selector, Selectors};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -20,6 +20,17 @@ pub(crate) type FastPathTuple = (&'static str, String, &'static str, String);
 pub(crate) fn fast_path(path: FastPath) -> FastPathTuple {
     let why = path.standing.to_string();
     (path.name, path.place, path.standing.word(), why)
+}
+
+pub(crate) fn direct_sending(name: &str) -> PyResult<DirectSending> {
+    match name {
+        "auto" => Ok(DirectSending::Auto),
+        "on" => Ok(DirectSending::On),
+        "off" => Ok(DirectSending::Off),
+        other => Err(PyValueError::new_err(format!(
+            "no direct sending {other:?}"
+        ))),
+    }
 }
 
 pub(crate) fn selectors(

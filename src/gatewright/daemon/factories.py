@@ -8,7 +8,7 @@ from pathlib import Path
 from gatewright.audit.keylog import KeyLog
 from gatewright.daemon.executor import KeyExport
 from gatewright.dataplane.engine import EngineDataPlane
-from gatewright.dataplane.interface import DataPlane
+from gatewright.dataplane.interface import DataPlane, DirectEsp
 from gatewright.dataplane.kernel.leftovers import remove_leftovers
 from gatewright.dataplane.kernel.plane import KernelDataPlane
 from gatewright.host.names import HostNames
@@ -23,6 +23,7 @@ def data_plane(
     mss_clamp: bool = True,
     workers: int | None = None,
     busy_poll_us: int = 0,
+    direct_esp: DirectEsp = DirectEsp.AUTO,
 ) -> DataPlane:
     """An engine, not yet open.  Raises DataPlaneError: there is none of that kind here.
 
@@ -39,6 +40,8 @@ def data_plane(
         workers=workers,
         busy_poll_us=busy_poll_us,
         clear_others=remove_leftovers,
+        direct_esp=direct_esp,
+        own_table=names.nft_table,
     )
 
 

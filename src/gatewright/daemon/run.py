@@ -273,6 +273,7 @@ def _compose(settings: Settings, trail: Trail, on_data_plane_end: Callable[[], N
         mss_clamp=settings.mss_clamp,
         workers=settings.workers,
         busy_poll_us=settings.busy_poll_us,
+        direct_esp=settings.direct_esp,
     )
     sockets = IkeSockets(loop, settings.names.mark)
     initial = make_dataplane(Engine.USER_SPACE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gatewright.control.paths import DEFAULT_CONTROL
 from gatewright.daemon.secrets import DEFAULT_DIRECTORY as DEFAULT_SECRETS
+from gatewright.dataplane.interface import DirectEsp
 from gatewright.host.names import HostNames
 
 DEFAULT_STATE = Path("/var/lib/gatewright")
@@ -44,3 +45,4 @@ class Settings:
     export_keys: Path | None = None
     without: tuple[str, ...] = ()
     mss_clamp: bool = True
+    direct_esp: DirectEsp = DirectEsp.AUTO

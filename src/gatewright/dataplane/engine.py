@@ -17,6 +17,7 @@ from gatewright.dataplane.interface import (
     Acquire,
     DataPlaneError,
     DataPlaneState,
+    DirectEsp,
     Event,
     FastPathLost,
     IkeDatagram,
@@ -53,6 +54,7 @@ class EngineDataPlane:
     ``busy_poll_us`` for how many microseconds each looks for more before it sleeps.
     ``clear_others`` is called once, before anything is opened or removed: it takes away what
     another engine left behind when it was killed.
+    ``own_table`` is the nftables table that ``DirectEsp.AUTO`` does not count among the others'.
 
     Raises ``DataPlaneError`` for a number of workers that cannot be, or a name that is none.
     """
@@ -68,6 +70,8 @@ class EngineDataPlane:
         workers: int | None = None,
         busy_poll_us: int = 0,
         clear_others: Callable[[], None] | None = None,
+        direct_esp: DirectEsp = DirectEsp.AUTO,
+        own_table: str = "gatewright",
     ) -> None:
         self._clear_others = clear_others
         with _refusals():
@@ -80,6 +84,8 @@ class EngineDataPlane:
                 mss_clamp=mss_clamp,
                 workers=workers,
                 busy_poll_us=busy_poll_us,
+                direct_esp=direct_esp.value,
+                own_table=own_table,
             )
 
     def open(self, local_addresses: Sequence[IPAddress]) -> None:

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from gatewright.ipsec.association import ChildSa
 from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import SpdEntry
+
+
+class DirectEsp(StrEnum):
+    """Whether protocol 50 is handed to the interface past the kernel's IP layer."""
+
+    AUTO = "auto"
+    """While no netfilter chain of others would see it."""
+    ON = "on"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)

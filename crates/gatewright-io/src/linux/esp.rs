@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use super::buffers::Overflow;
+use super::direct::{Direct, DirectOptions, DirectSending, Outcome};
 use super::sending::{send_all, Outlet, Segmentation, WAIT};
 use super::{set_buffers, set_dont_fragment, set_path_mtu_discovery, SocketOptions};
 use crate::fast_path::{FastPath, Standing, LARGE_BUFFERS};
@@ -27,6 +28,16 @@ pub struct EspSocket {
     mark: u32,
     buffers: Standing,
     overflow: Overflow,
+    buffer: u32,
+    beside: Beside,
+}
+
+/// What there is beside the raw socket to send with.
+#[derive(Debug)]
+enum Beside {
+    Direct(Box<Direct>),
+    /// Nothing, and why.
+    Nothing(String),
 }
 
 /// Opens a socket on `local`.
@@ -51,7 +62,24 @@ pub fn open_esp(local: IpAddr, options: &SocketOptions) -> io::Result<EspSocket>
         mark: options.mark,
         buffers,
         overflow: Overflow::default(),
+        buffer: options.buffer,
+        beside: Beside::Nothing("not asked for more".to_owned()),
     })
+}
+
+impl EspSocket {
+    /// The same socket, which hands frames to the interface where it can.
+    pub fn with_direct_sending(mut self, options: DirectOptions) -> Self {
+        self.beside = if options.sending == DirectSending::Off {
+            Beside::Nothing("direct sending is off".to_owned())
+        } else {
+            match Direct::new(self.local.ip(), self.mark, self.buffer, options) {
+                Ok(direct) => Beside::Direct(Box::new(direct)),
+                Err(error) => Beside::Nothing(format!("no netlink: {error}")),
+            }
+        };
+        self
+    }
 }
 
 /// A socket with what is to be sent through it.
@@ -62,7 +90,14 @@ struct EspOutlet<'a> {
 
 impl Outlet for EspOutlet<'_> {
     fn send(&self, messages: &[Outgoing]) -> io::Result<usize> {
-        send_many(self.to.fd.as_fd(), self.arena, messages, false)
+        let raw = match &self.to.beside {
+            Beside::Direct(direct) => match direct.send(self.arena, messages)? {
+                Outcome::Sent(taken) => return Ok(taken),
+                Outcome::Raw(count) => &messages[..count],
+            },
+            Beside::Nothing(_) => messages,
+        };
+        send_many(self.to.fd.as_fd(), self.arena, raw, false)
     }
 
     /// The kernel does not fragment what comes with its own IP header.  A socket that does without
@@ -116,7 +151,10 @@ impl Socket for EspSocket {
     }
 
     fn describe(&self) -> String {
-        "none".to_owned()
+        match &self.beside {
+            Beside::Direct(direct) => direct.describe(),
+            Beside::Nothing(reason) => format!("raw socket: {reason}"),
+        }
     }
 
     fn take_overflowed(&self) -> u64 {

@@ -1,12 +1,14 @@
 //! The traits over the Linux kernel.
 
 mod buffers;
+mod direct;
 mod esp;
 mod sending;
 mod steering;
 mod tun;
 mod udp;
 
+pub use direct::{DirectOptions, DirectSending};
 pub use esp::{open_esp, EspSocket};
 pub use steering::{Prefix, Steering};
 pub use tun::{LinuxTun, TunKeeper, TunOptions};

@@ -5,13 +5,16 @@ mod address;
 mod bpf;
 mod ioctl;
 mod message;
+mod netlink;
 mod option;
 mod poll;
 mod random;
+mod transmit_ring;
 
 pub(crate) use bpf::{create_prefix_map, load_packet_program, map_insert, map_remove, PrefixKey};
 pub(crate) use ioctl::{attach_tun, configure_interface, persist_tun, set_tun_offload, steer_tun};
 pub(crate) use message::{read_path_reports, receive_many, send_many, send_single};
+pub(crate) use netlink::Netlink;
 pub use option::path_mtu;
 pub(crate) use option::{
     bound_again, bound_socket, dropped_unread, option, set_option, try_option,
@@ -19,6 +22,7 @@ pub(crate) use option::{
 pub(crate) use poll::wait_writable;
 pub use poll::{EventFd, Poller, Ready};
 pub use random::fill_random;
+pub(crate) use transmit_ring::TransmitRing;
 
 use std::io;
 

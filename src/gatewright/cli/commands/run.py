@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatewright.audit.event import Record
+
+Direct = Literal["auto", "on", "off"]
 
 
 def _switches(names: list[str] | None) -> list[str] | None:
@@ -96,6 +98,14 @@ def run(
             help="Have TCP connections through a tunnel begin with segments that fit it.",
         ),
     ] = True,
+    *,
+    direct_esp: Annotated[
+        Direct,
+        typer.Option(
+            help="Hand ESP as protocol 50 to the interface past the kernel's IP layer, which is "
+            "faster: auto does it while no firewall rules of others would see it leave."
+        ),
+    ] = "auto",
     as_json: Json = False,
 ) -> None:
     """Run the gateway in the foreground until SIGTERM or Ctrl-C.
@@ -111,6 +121,7 @@ def run(
     from gatewright.control.service import CommandRefusedError
     from gatewright.daemon import run as daemon
     from gatewright.daemon.settings import Settings, state_directory
+    from gatewright.dataplane.interface import DirectEsp
     from gatewright.host.names import HostNames
 
     settings = Settings(
@@ -124,6 +135,7 @@ def run(
         export_keys=export_keys,
         without=tuple(without or ()),
         mss_clamp=mss_clamp,
+        direct_esp=DirectEsp(direct_esp),
     )
     start = daemon.PolicyFile(*given) if given is not None else None
     try:

@@ -15,6 +15,7 @@ from gatewright.control.listener import SocketInUseError
 from gatewright.control.models import Problem
 from gatewright.daemon import run as daemon
 from gatewright.daemon.settings import Settings
+from gatewright.dataplane.interface import DirectEsp
 from tests.unit.control.doubles import refusal
 
 Gatewright = Callable[..., Result]
@@ -55,7 +56,7 @@ def test_options_and_the_policy_reach_the_daemon(
         "run", str(policy), "--control", "/c.sock", "--secrets", "/k", "--interface", "tun7",
         "--forwarding", "--export-keys", "/x", "--no-mss-clamp",
         "--without", "udp-merge", "--without", "udp-segmentation",
-        "--workers", "3", "--busy-poll", "50",
+        "--workers", "3", "--busy-poll", "50", "--direct-esp", "off",
     )  # fmt: skip
     assert result.exit_code == Exit.DONE
     ((settings, start),) = running.calls
@@ -66,6 +67,7 @@ def test_options_and_the_policy_reach_the_daemon(
     assert settings.forwarding
     assert (settings.workers, settings.busy_poll_us) == (3, 50)
     assert not settings.mss_clamp
+    assert settings.direct_esp is DirectEsp.OFF
     assert settings.without == ("udp-merge", "udp-segmentation")
 
 
@@ -88,6 +90,7 @@ def test_by_itself_it_changes_no_forwarding_and_writes_no_keys(
     assert not settings.forwarding
     assert (settings.workers, settings.busy_poll_us) == (None, 0)
     assert settings.export_keys is None
+    assert settings.direct_esp is DirectEsp.AUTO
 
 
 def test_events_are_lines_or_lines_of_json(gatewright: Gatewright, running: Daemon) -> None:
