@@ -7,11 +7,22 @@ The tests are those of the user-space engine, word for word, and a few that only
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from gatewright.lab.world import World
 from tests.support.worlds import standing
+
+HERE = Path(__file__).parent
+SECONDS = 300
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On a busy machine a gateway in a guest takes long to start."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(SECONDS))
 
 
 @pytest.fixture(scope="package")

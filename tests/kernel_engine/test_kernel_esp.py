@@ -15,9 +15,7 @@ from tests.interop.test_kernel_esp import (
 pytestmark = [pytest.mark.netns, pytest.mark.strongswan, pytest.mark.uml]
 
 THOROUGH = (
-    "test_gatewright_initiates_plain_esp[[]ikev2-[!am]*",
-    "test_gatewright_initiates_plain_esp[[]ikev2-aes???gcm*",
-    "test_gatewright_initiates_plain_esp[[]ikev2-aes192*",
+    "test_gatewright_initiates_plain_esp[[]ikev2-[!m]*",
     "test_gatewright_initiates_plain_esp[[]ikev1-[!w]*",
     "test_gatewright_responds_*[[]ikev1[]]",
 )

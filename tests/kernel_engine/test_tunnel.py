@@ -21,6 +21,7 @@ from tests.netns.test_tunnel import (
 pytestmark = [pytest.mark.netns, pytest.mark.uml]
 
 THOROUGH = (
+    "test_both_sides_start_at_once",
     "test_ipv[46][[]*",
     "test_the_articles_*",
     "test_a_transfer_*",

@@ -30,7 +30,7 @@ TUN = "/dev/net/tun"
 TUNSETIFF = 0x400454CA
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 HERE, THERE, PORT = "169.254.77.1", "169.254.77.2", 4503
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 120.0
 MEMORY = "384M"
 NFT_SOCKET = "/run/lab/nft.sock"
 
@@ -81,6 +81,7 @@ class Guest(Namespace):
             ],
             parameters={"world": str(self._directory()), "python": _interpreter()},
             memory=MEMORY,
+            processor=1,  # the other gateway may be such a kernel as well
         )
         ready = directory / "ready"
         self._kernel.start(self._outside, descriptors)

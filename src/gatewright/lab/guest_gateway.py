@@ -16,8 +16,8 @@ from gatewright.lab.gateway import PROGRAM, Gateway
 from gatewright.lab.guest import Guest
 from gatewright.lab.process import TAIL_LINES
 
-START_SECONDS = 40.0
-STOP_SECONDS = 30.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 CONTROL = "/run/lab/gateway.sock"
 NOTIFY = "/run/lab/notify.sock"
 CHUNK = 1 << 16

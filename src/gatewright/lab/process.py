@@ -19,7 +19,7 @@ TAIL_LINES = 15
 
 
 class Process:
-    """One child process, its output in ``log``.
+    """One child process, its output in ``log``; it inherits ``descriptors``.
 
     It dies with the thread that started it (PR_SET_PDEATHSIG) unless it is ``lasting``: start it
     from a thread that lives as long as the world, the main thread in doubt.

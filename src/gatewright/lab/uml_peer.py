@@ -16,7 +16,7 @@ from gatewright.lab.vici import Vici
 from gatewright.lab.world import World
 
 VICI_PORT = 4502
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 120.0
 
 # charon's own packets carry a mark, so that its policies do not catch them.
 PLUGIN_SETTINGS = """
