@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json is not None:
         text = as_json(result.claims, result.samples, judge.as_json(), describe())
         options.json.write_text(text + "\n")
-    return 0
+    return 1 if any(row in setting.absent for row in WEIGHTS) else 0
 
 
 def _measure(setting: Setting, options: Options) -> Result:
