@@ -16,7 +16,8 @@ class HostNames:
     """The TUN device, the nftables table, the routing tables and the priorities of one gateway.
 
     ``tunnel_table`` leads everything into the TUN device; ``source_table`` does so for packets of
-    the gateway itself that have no source address yet, and gives them one.
+    the gateway itself that have no source address yet, and gives them one.  Tables for the remote
+    networks of one local network are numbered from ``first_table`` up to ``last_table``.
     Rules take the priorities ``first_priority`` to ``last_priority``, all before that of the main
     table (32766).
     """
@@ -25,9 +26,16 @@ class HostNames:
     nft_table: str = "gatewright"
     tunnel_table: int = 4757
     source_table: int = 4758
+    first_table: int = 4757_0000
+    last_table: int = 4757_9999
     mark: int = MARK
     first_priority: int = 4757
     last_priority: int = 30000
+
+    def has_table(self, number: int) -> bool:
+        """Whether a routing table is one of these."""
+        named = (self.tunnel_table, self.source_table)
+        return number in named or self.first_table <= number <= self.last_table
 
 
 class HostError(Exception):

@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401 -- pyroute2 has no types
-"""Carries out a steering plan over rtnetlink, and reads addresses.  The one user of pyroute2.
+"""Carries out a steering plan over rtnetlink, and reads addresses and interfaces.
 
 pyroute2 runs an event loop of its own: these functions must not be called inside a running one.
 """
@@ -7,21 +7,38 @@ pyroute2 runs an event loop of its own: these functions must not be called insid
 from __future__ import annotations
 
 import errno
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from ipaddress import ip_address, ip_network
-from socket import AF_INET, AF_INET6
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from gatewright.host.names import ROUTE_PROTOCOL, HostError, HostNames
-from gatewright.host.steering import LocalAddress, Plan, Route, RouteKind, Rule, default
-from gatewright.ipsec.selectors import IPNetwork
+from gatewright.host.names import HostError, HostNames
+from gatewright.host.rtmessages import (
+    parse_route,
+    parse_rule,
+    route_octets,
+    rule_octets,
+    wanted_routes,
+    wanted_rules,
+)
+from gatewright.host.rtsocket import (
+    CREATE,
+    DELETE_ROUTE,
+    DELETE_RULE,
+    EXCLUSIVE,
+    GET_ROUTE,
+    GET_RULE,
+    NEW_ROUTE,
+    NEW_RULE,
+    REPLACE,
+    RouteSocket,
+)
+from gatewright.host.steering import LocalAddress, Plan, Route, Rule
 
-_FAMILIES = {4: AF_INET, 6: AF_INET6}
-_RTN_UNREACHABLE = 7
+_MISSING = (errno.ENOENT, errno.ESRCH, errno.ENODEV)
 _LOOPBACK = "lo"
 ARPHRD_PPP = 512  # linux/if_arp.h
 # Devices that a kernel with these tunnels makes in every namespace: tunl0, ip6tnl0, sit0, gre0, ...
@@ -63,7 +80,7 @@ def apply(plan: Plan, names: HostNames) -> None:
 
     Routes come before the rules that point to them, so that no packet is led into an empty table.
     """
-    with _netlink("Steering packets into the tunnel") as ipr:
+    with _netlink("Steering packets into the tunnel") as ipr, RouteSocket() as changes:
         index = _index(ipr, names.tun)
         if index is None:
             raise HostError(
@@ -71,30 +88,33 @@ def apply(plan: Plan, names: HostNames) -> None:
                 "it was removed. Assign the policy again."
             )
         ipr.link("set", index=index, state="up")
-        routes = dict.fromkeys(_routes(ipr, names))
-        rules = dict.fromkeys(_rules(ipr, names))
-        for route in _without(plan.routes, routes):
-            ipr.route("replace", **_route_arguments(route, index))
-        for rule in _without(plan.rules, rules):
-            ipr.rule("add", **_rule_arguments(rule))
-        for rule in _without(rules, dict.fromkeys(plan.rules)):
-            _ignore_missing(ipr.rule, "del", **_rule_arguments(rule))
-        for route in _without(routes, dict.fromkeys(plan.routes)):
-            _ignore_missing(ipr.route, "del", **_route_arguments(route, index))
+        routes = dict.fromkeys(_routes(changes, names))
+        rules = dict.fromkeys(_rules(changes, names))
+        missing = [route_octets(each, index) for each in plan.routes if each not in routes]
+        changes.change(NEW_ROUTE, CREATE | REPLACE, missing)
+        new = [rule_octets(each) for each in plan.rules if each not in rules]
+        changes.change(NEW_RULE, CREATE | EXCLUSIVE, new)
+        _remove(changes, index, _without(rules, plan.rules), _without(routes, plan.routes))
 
 
-def _without(wanted: Iterable[_Item], existing: Container[_Item]) -> list[_Item]:
-    return [each for each in wanted if each not in existing]
+def _without(existing: Iterable[_Item], wanted: Iterable[_Item]) -> list[_Item]:
+    kept = set(wanted)
+    return [each for each in existing if each not in kept]
+
+
+def _remove(
+    changes: RouteSocket, index: int | None, rules: Sequence[Rule], routes: Sequence[Route]
+) -> None:
+    """What somebody else removed meanwhile is removed as well."""
+    changes.change(DELETE_RULE, 0, [rule_octets(each) for each in rules], _MISSING)
+    changes.change(DELETE_ROUTE, 0, [route_octets(each, index) for each in routes], _MISSING)
 
 
 def remove(names: HostNames) -> None:
     """Remove our rules, our routes and the TUN device, in this order.  Idempotent."""
-    with _netlink("Removing routes and rules") as ipr:
-        for rule in _rules(ipr, names):
-            _ignore_missing(ipr.rule, "del", **_rule_arguments(rule))
+    with _netlink("Removing routes and rules") as ipr, RouteSocket() as changes:
         index = _index(ipr, names.tun)
-        for route in _routes(ipr, names):
-            _ignore_missing(ipr.route, "del", **_route_arguments(route, index))
+        _remove(changes, index, _rules(changes, names), _routes(changes, names))
         if index is not None:
             _ignore_missing(ipr.link, "del", index=index)
 
@@ -105,24 +125,26 @@ def _netlink(doing: str) -> Iterator[Any]:
         with IPRoute() as ipr:
             yield ipr
     except NetlinkError as error:
-        raise HostError(f"{doing} failed: {_reason(error)}") from error
+        raise HostError(f"{doing} failed: {_reason(error.code, error)}") from error
     except OSError as error:
-        raise HostError(f"{doing} failed: {error.strerror or error}.") from error
+        raise HostError(
+            f"{doing} failed: {_reason(error.errno, error.strerror or error)}"
+        ) from error
 
 
-def _reason(error: NetlinkError) -> str:
-    if error.code == errno.EPERM:
+def _reason(code: int | None, words: object) -> str:
+    if code == errno.EPERM:
         return "the kernel does not permit it. This needs CAP_NET_ADMIN: run as root."
-    if error.code in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
+    if code in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
         return "the kernel lacks policy routing (CONFIG_IP_MULTIPLE_TABLES) or this IP version."
-    return f"the kernel says: {error}."
+    return f"the kernel says: {words}."
 
 
 def _ignore_missing(call: Any, command: str, **arguments: Any) -> None:
     try:
         call(command, **arguments)
     except NetlinkError as error:
-        if error.code not in (errno.ENOENT, errno.ESRCH, errno.ENODEV):
+        if error.code not in _MISSING:
             raise
 
 
@@ -131,110 +153,21 @@ def _index(ipr: Any, name: str) -> int | None:
     return int(found[0]) if found else None
 
 
-def _rules(ipr: Any, names: HostNames) -> list[Rule]:
+def _rules(changes: RouteSocket, names: HostNames) -> list[Rule]:
     """Rules that carry our protocol number, within our priorities."""
-    found = []
-    for version, af in _FAMILIES.items():
-        for message in ipr.get_rules(family=af):
-            attributes = dict(message["attrs"])
-            priority = attributes.get("FRA_PRIORITY", 0)
-            ours = attributes.get("FRA_PROTOCOL") == ROUTE_PROTOCOL
-            if ours and names.first_priority <= priority <= names.last_priority:
-                found.append(_parse_rule(version, message, attributes))
-    return found
+    dumped = [each for v in (4, 6) for each in changes.dump(GET_RULE, wanted_rules(v))]
+    return [
+        each
+        for each in map(parse_rule, dumped)
+        if each is not None and names.first_priority <= each.priority <= names.last_priority
+    ]
 
 
-def _parse_rule(version: int, message: Any, attributes: Mapping[str, Any]) -> Rule:
-    return Rule(
-        version=version,
-        priority=attributes["FRA_PRIORITY"],
-        table=attributes.get("FRA_TABLE", message["table"]),
-        source=_network(attributes.get("FRA_SRC"), message["src_len"]),
-        destination=_network(attributes.get("FRA_DST"), message["dst_len"]),
-        protocol=attributes.get("FRA_IP_PROTO", 0),
-        source_ports=_ports(attributes.get("FRA_SPORT_RANGE")),
-        destination_ports=_ports(attributes.get("FRA_DPORT_RANGE")),
-        mark=attributes.get("FRA_FWMARK", 0),
-        input_interface=attributes.get("FRA_IIFNAME", ""),
-    )
-
-
-def _network(address: str | None, length: int) -> IPNetwork | None:
-    return ip_network(f"{address}/{length}") if address is not None else None
-
-
-def _ports(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    first, last = text.split(":")
-    return int(first), int(last)
-
-
-def _rule_arguments(rule: Rule) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "family": _FAMILIES[rule.version],
-        "priority": rule.priority,
-        "table": rule.table,
-        "protocol": ROUTE_PROTOCOL,
-    }
-    if rule.source is not None:
-        arguments |= {"src": str(rule.source.network_address), "src_len": rule.source.prefixlen}
-    if rule.destination is not None:
-        arguments |= {
-            "dst": str(rule.destination.network_address),
-            "dst_len": rule.destination.prefixlen,
-        }
-    if rule.protocol:
-        arguments["ip_proto"] = rule.protocol
-    if rule.source_ports:
-        arguments["sport_range"] = "{}:{}".format(*rule.source_ports)
-    if rule.destination_ports:
-        arguments["dport_range"] = "{}:{}".format(*rule.destination_ports)
-    if rule.mark:
-        arguments["fwmark"] = rule.mark
-    if rule.input_interface:
-        arguments["iifname"] = rule.input_interface
-    return arguments
-
-
-def _routes(ipr: Any, names: HostNames) -> list[Route]:
+def _routes(changes: RouteSocket, names: HostNames) -> list[Route]:
     """Routes in our tables that carry our protocol number."""
-    found = []
-    for version, af in _FAMILIES.items():
-        for table in (names.tunnel_table, names.source_table):
-            for message in ipr.get_routes(family=af, table=table):
-                if message["proto"] == ROUTE_PROTOCOL:
-                    found.append(_parse_route(version, table, message))
-    return found
-
-
-def _parse_route(version: int, table: int, message: Any) -> Route:
-    attributes = dict(message["attrs"])
-    everything = default(version).network_address
-    source = attributes.get("RTA_PREFSRC")
-    unreachable = message["type"] == _RTN_UNREACHABLE
-    return Route(
-        version=version,
-        table=table,
-        destination=ip_network(f"{attributes.get('RTA_DST', everything)}/{message['dst_len']}"),
-        kind=RouteKind.UNREACHABLE if unreachable else RouteKind.TUN,
-        metric=attributes.get("RTA_PRIORITY", 0),
-        source=ip_address(source) if source else None,
-    )
-
-
-def _route_arguments(route: Route, index: int | None) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "family": _FAMILIES[route.version],
-        "table": route.table,
-        "dst": str(route.destination),
-        "proto": ROUTE_PROTOCOL,
-        "priority": route.metric,
-    }
-    if route.kind is RouteKind.UNREACHABLE:
-        arguments["type"] = "unreachable"
-    elif index is not None:
-        arguments["oif"] = index
-    if route.source is not None:
-        arguments["prefsrc"] = str(route.source)
-    return arguments
+    dumped = [each for v in (4, 6) for each in changes.dump(GET_ROUTE, wanted_routes(v))]
+    return [
+        each
+        for each in map(parse_route, dumped)
+        if each is not None and names.has_table(each.table)
+    ]

@@ -1,15 +1,17 @@
 """Steering: which routing rules and routes lead protected packets into the TUN device.
 
-This file plans and touches nothing.  Rules are looked at in the order of their priority:
+This file plans and touches nothing.  Rules are looked at in the order of their priority, one after
+the other for each packet; routes are found at once, however many there are:
 
 1. packets of the gateway's own IKE and ESP sockets (by mark) go by the main table;
-2. for each SPD entry in order, its packets go by the tunnel table (PROTECT) or the main table
-   (BYPASS that stands before an overlapping PROTECT);
+2. the packets of the SPD's entries go by the tunnel table (PROTECT) or the main table (BYPASS that
+   stands before an overlapping PROTECT).  A local network with more than a few remote ones has one
+   rule and a table of its own, in which those are routes;
 3. packets of the gateway itself that have no source address yet and go to a remote network get the
    gateway's address in the local network, so that they are what the policy protects.
 
-The tunnel table ends in an ``unreachable`` route: when the device vanishes, packets are refused,
-with an ICMP error to the sender, and do not fall through to the main table.
+Each table of the tunnel's has ``unreachable`` routes beneath: when the device vanishes, packets are
+refused, with an ICMP error to the sender, and do not fall through to the main table.
 
 Strict reverse path filtering lets decrypted packets in: the way back to their source is looked up
 with the same rules, and leads to the device that they came from.
@@ -17,12 +19,15 @@ with the same rules, and leads to the device that they came from.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from ipaddress import ip_network
+from zlib import crc32
 
 from gatewright.host.names import HostError, HostNames
+from gatewright.host.overlap import PairIndex, covering
 from gatewright.ipsec.selectors import IPAddress, IPNetwork, TrafficSelector
 from gatewright.policy.compiled import Action, CompiledPolicy, SpdEntry
 from gatewright.policy.flows import AnyRange, Flow, addresses, flow, flows, home_networks
@@ -30,11 +35,18 @@ from gatewright.policy.flows import AnyRange, Flow, addresses, flow, flows, home
 MAIN_TABLE = 254
 TUN_METRIC = 10
 LAST_METRIC = 2**32 - 1
+LOOK_NOWHERE = 0
+FEW = 4
+"""So many remote networks of a local one are rules, which people can read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A policy routing rule.  None, 0 and "" stand for any."""
+    """A policy routing rule.  None, 0 and "" stand for any.
+
+    Without a ``table`` it goes on with the rules from priority ``goto``, or with the next one.
+    ``inverted``: it is for all packets but those that it describes.
+    """
 
     version: int
     priority: int
@@ -46,6 +58,8 @@ class Rule:
     destination_ports: AnyRange | None = None
     mark: int = 0
     input_interface: str = ""
+    goto: int = 0
+    inverted: bool = False
 
 
 class RouteKind(Enum):
@@ -92,15 +106,15 @@ def plan(policy: CompiledPolicy, names: HostNames, local: Sequence[LocalAddress]
     rules: list[Rule] = []
     routes: list[Route] = []
     for version in sorted({version for entry in policy.spd for version in _versions(entry)}):
+        tables = _Tables(version, names)
         marked = Rule(version, 0, MAIN_TABLE, mark=names.mark)
-        entries = dict.fromkeys(_entry_rules(policy.spd, version, names))
-        own, own_routes = _own_traffic(policy, version, names, local)
-        rules += _numbered([[marked], entries, own], names)
-        routes += own_routes
-        routes.append(Route(version, names.tunnel_table, default(version), RouteKind.TUN))
-        routes.append(
-            Route(version, names.tunnel_table, default(version), RouteKind.UNREACHABLE, LAST_METRIC)
-        )
+        groups = [[marked]]
+        for number, run in enumerate(_runs(policy.spd, version)):
+            groups.append(list(dict.fromkeys(_run_rules(run, number, tables))))
+        groups += _own_traffic(policy, version, tables, local)
+        rules += _numbered(groups, names)
+        routes += _refused_without_device(version, names.tunnel_table, default(version))
+        routes += tables.routes
     return Plan(tuple(rules), tuple(dict.fromkeys(routes)))
 
 
@@ -112,51 +126,133 @@ def _versions(entry: SpdEntry) -> set[int]:
     return {each.version for each in entry.local} if entry.action is Action.PROTECT else set()
 
 
-def _numbered(groups: Iterable[Iterable[Rule]], names: HostNames) -> Iterator[Rule]:
-    """Priorities in order.
+def _refused_without_device(version: int, table: int, network: IPNetwork) -> Iterator[Route]:
+    yield Route(version, table, network, RouteKind.TUN)
+    yield Route(version, table, network, RouteKind.UNREACHABLE, LAST_METRIC)
 
-    Neighbours that lead to the same table share one, since their order does not matter: so a
-    tunnel that comes or goes does not renumber the others.
+
+def _numbered(groups: Iterable[Iterable[Rule]], names: HostNames) -> Iterator[Rule]:
+    """Priorities in order; ``goto`` was the number of groups to go forward.
+
+    The rules of a group share one, since their order does not matter: so a tunnel that comes or
+    goes does not renumber the others.
     """
     priority = names.first_priority - 1
     for group in groups:
-        table = None
-        for rule in group:
-            if rule.table != table:
-                table = rule.table
-                priority += 1
-            if priority > names.last_priority:
-                raise HostError(
-                    "The policy needs more routing rules than there are priorities for "
-                    f"({names.last_priority}). Put permitted networks next to each other."
-                )
-            yield replace(rule, priority=priority)
+        rules = list(group)
+        priority += bool(rules)
+        if priority > names.last_priority:
+            raise HostError(
+                "The policy needs more routing rules than there are priorities for "
+                f"({names.last_priority}). Put permitted networks next to each other."
+            )
+        for rule in rules:
+            goto = priority + rule.goto if rule.goto else 0
+            yield replace(rule, priority=priority, goto=goto)
 
 
-def _entry_rules(spd: Sequence[SpdEntry], version: int, names: HostNames) -> Iterator[Rule]:
-    for index, entry in enumerate(spd):
-        if entry.action is Action.DISCARD:
-            continue  # the guards drop it, whichever way it is routed
-        if entry.action is Action.BYPASS and not _hides_protection(entry, spd[index + 1 :]):
-            continue
-        table = names.tunnel_table if entry.action is Action.PROTECT else MAIN_TABLE
+class _Tables:
+    """Numbers of tables for networks, and the routes that were put into them.
+
+    A number follows from what the table is for: a policy with one tunnel more has the others'.
+    """
+
+    def __init__(self, version: int, names: HostNames) -> None:
+        self.version = version
+        self.names = names
+        self.routes: list[Route] = []
+        self._taken: set[int] = set()
+
+    def number(self, purpose: str) -> int:
+        """Raises HostError."""
+        count = self.names.last_table - self.names.first_table + 1
+        if len(self._taken) == count:
+            raise HostError(f"The policy needs more than {count} routing tables.")
+        offset = crc32(purpose.encode()) % count
+        while offset in self._taken:
+            offset = (offset + 1) % count
+        self._taken.add(offset)
+        return self.names.first_table + offset
+
+
+@dataclass(slots=True)
+class _Run:
+    """Flows that may be looked at in any order, since all go the same way."""
+
+    protect: bool
+    flows: list[Flow]
+
+
+def _runs(spd: Sequence[SpdEntry], version: int) -> list[_Run]:
+    """The SPD as runs: a flow comes after all that it overlaps of the other way.
+
+    What is discarded has no way: the guards drop it, wherever it is routed.
+    """
+    runs: list[_Run] = []
+    places: dict[bool, list[int]] = {True: [], False: []}
+    indices = {True: PairIndex(), False: PairIndex()}
+    for protect, one in _ways(spd, version):
+        ends = covering(one.source), covering(one.destination)
+        after = indices[not protect].last_overlapping(*ends)
+        found = bisect_left(places[protect], after)
+        if found == len(places[protect]):
+            places[protect].append(len(runs))
+            runs.append(_Run(protect, []))
+        place = places[protect][found]
+        runs[place].flows.append(one)
+        indices[protect].add(*ends, place)
+    return runs
+
+
+def _ways(spd: Sequence[SpdEntry], version: int) -> list[tuple[bool, Flow]]:
+    """Flows, and whether they are protected: those that are, and what passes in spite of them."""
+    later = PairIndex()  # of what is protected by this entry or one that follows
+    ways: list[tuple[bool, Flow]] = []
+    for entry in reversed(spd):
+        own = [each for each in flows(entry) if each.version == version]
         if entry.action is Action.PROTECT:
-            for home in home_networks(entry):
-                inside = flow(home, home)
-                if inside is not None and inside.version == version:
-                    yield from _flow_rules(inside, MAIN_TABLE)
-        for one in flows(entry):
-            if one.version == version:
-                yield from _flow_rules(one, table)
+            ways += [(True, each) for each in reversed(own)]
+            for each in own:
+                later.add(covering(each.source), covering(each.destination), 0)
+            home = [flow(each, each) for each in home_networks(entry) if each.version == version]
+            ways += [(False, each) for each in reversed(home) if each is not None]
+        elif entry.action is Action.BYPASS:
+            ways += [
+                (False, each)
+                for each in reversed(own)
+                if later.last_overlapping(covering(each.source), covering(each.destination)) >= 0
+            ]
+    ways.reverse()
+    return ways
 
 
-def _hides_protection(entry: SpdEntry, later: Sequence[SpdEntry]) -> bool:
-    return any(
-        other.action is Action.PROTECT
-        and any(a.intersection(b) for a in entry.local for b in other.local)
-        and any(a.intersection(b) for a in entry.remote for b in other.remote)
-        for other in later
-    )
+def _run_rules(run: _Run, number: int, tables: _Tables) -> Iterator[Rule]:
+    if not run.protect:
+        for one in run.flows:
+            yield from _flow_rules(one, MAIN_TABLE)
+        return
+    rules = (rule for one in run.flows for rule in _flow_rules(one, tables.names.tunnel_table))
+    for rule, networks in _by_destination(rules).items():
+        if len(networks) <= FEW:
+            yield from (replace(rule, destination=_narrow(each)) for each in networks)
+            continue
+        table = tables.number(f"{number} {rule}")
+        yield replace(rule, table=table)
+        for each in networks:
+            tables.routes += _refused_without_device(tables.version, table, each)
+
+
+def _by_destination(rules: Iterable[Rule]) -> dict[Rule, list[IPNetwork]]:
+    """Rules that differ in the destination alone, as one without it, and the destinations."""
+    found: dict[Rule, dict[IPNetwork, None]] = {}
+    for rule in rules:
+        network = rule.destination or default(rule.version)
+        found.setdefault(replace(rule, destination=None), {})[network] = None
+    return {rule: list(networks) for rule, networks in found.items()}
+
+
+def _narrow(network: IPNetwork) -> IPNetwork | None:
+    return network if network.prefixlen else None
 
 
 def _flow_rules(
@@ -173,8 +269,8 @@ def _flow_rules(
                 one.version,
                 0,
                 table,
-                from_network if from_network.prefixlen else None,
-                to_network if to_network.prefixlen else None,
+                _narrow(from_network),
+                _narrow(to_network),
                 one.protocol,
                 one.source_ports,
                 one.destination_ports,
@@ -183,59 +279,70 @@ def _flow_rules(
 
 
 def _own_traffic(
-    policy: CompiledPolicy, version: int, names: HostNames, local: Sequence[LocalAddress]
-) -> tuple[list[Rule], list[Route]]:
-    """Rules and routes that give the gateway's own packets an address in the local network.
+    policy: CompiledPolicy, version: int, tables: _Tables, local: Sequence[LocalAddress]
+) -> list[list[Rule]]:
+    """Rules that give the gateway's own packets an address in the local network.
 
     Only for packets whose source is not chosen yet: who binds to another address means it, and
     the policy does not speak of that.
     """
-    rules: list[Rule] = []
-    routes: list[Route] = []
+    sources: dict[Rule, dict[IPNetwork, IPAddress]] = {}
+    inside = _Inside(local, policy.internal_interface)
     for entry in policy.spd:
         if entry.action is not Action.PROTECT or home_networks(entry):
             continue
         for selector in entry.local:
-            address = _address_in(selector, local, policy.internal_interface)
+            address = inside.address_in(selector)
             if selector.version != version or address is None:
                 continue
-            for remote in entry.remote:
-                one = flow(selector, remote)
-                if one is None:
-                    continue
-                rules += _unbound_rules(one, names)
-                routes += [
-                    Route(version, names.source_table, network, RouteKind.TUN, source=address)
-                    for network in addresses(remote).networks()
-                ]
-    # Those that lead past the tunnel first: each is for other destinations than the next.
-    rules.sort(key=lambda rule: rule.table != MAIN_TABLE)
-    return list(dict.fromkeys(rules)), _first_by_destination(routes)
+            for one in filter(None, (flow(selector, remote) for remote in entry.remote)):
+                rules = _flow_rules(
+                    one, tables.names.source_table, source=default(version), input_interface="lo"
+                )
+                for rule, networks in _by_destination(rules).items():
+                    for each in networks:
+                        sources.setdefault(rule, {}).setdefault(each, address)
+    few: list[Rule] = []
+    many: list[list[Rule]] = []
+    for rule, by_network in sources.items():
+        table = tables.names.source_table
+        if len(by_network) <= FEW:
+            few += [replace(rule, destination=_narrow(each)) for each in by_network]
+        else:
+            table = tables.number(f"source {rule}")
+            many += _unbound([replace(rule, table=table)])
+        tables.routes += [
+            Route(version, table, each, RouteKind.TUN, source=address)
+            for each, address in by_network.items()
+        ]
+    return [*_unbound(few), *many]
 
 
-def _unbound_rules(one: Flow, names: HostNames) -> Iterator[Rule]:
-    if one.version == 4:
-        unbound = ip_network("0.0.0.0/32")
-        yield from _flow_rules(one, names.source_table, source=unbound, input_interface="lo")
-        return
-    # An IPv6 rule with a source matches only packets that have one: two halves of the address
-    # space first take those away that are bound, what is left has none.
-    for half in (ip_network("::/1"), ip_network("8000::/1")):
-        yield from _flow_rules(one, MAIN_TABLE, source=half, input_interface="lo")
-    any_source = default(6)
-    yield from _flow_rules(one, names.source_table, source=any_source, input_interface="lo")
+def _unbound(rules: Sequence[Rule]) -> list[list[Rule]]:
+    """The rules for packets without a source address.
+
+    An IPv6 rule with a source matches only packets that have one: two halves of the address space
+    first take those away that are bound, what is left has none.
+    """
+    if not rules:
+        return []
+    if rules[0].version == 4:
+        return [[replace(rule, source=ip_network("0.0.0.0/32")) for rule in rules]]
+    halves = (ip_network("::/1"), ip_network("8000::/1"))
+    bound = [Rule(6, 0, LOOK_NOWHERE, half, input_interface="lo", goto=2) for half in halves]
+    return [bound, list(rules), [Rule(6, 0, LOOK_NOWHERE)]]
 
 
-def _address_in(
-    selector: TrafficSelector, local: Sequence[LocalAddress], preferred: str | None
-) -> IPAddress | None:
-    inside = [each for each in local if addresses(selector).contains(each.ip)]
-    inside.sort(key=lambda each: each.interface != preferred)
-    return inside[0].ip if inside else None
+class _Inside:
+    """The addresses of this machine, those of the internal interface first."""
 
+    def __init__(self, local: Sequence[LocalAddress], preferred: str | None) -> None:
+        self._local = sorted(local, key=lambda each: each.interface != preferred)
+        self._found: dict[TrafficSelector, IPAddress | None] = {}
 
-def _first_by_destination(routes: Sequence[Route]) -> list[Route]:
-    first: dict[IPNetwork, Route] = {}
-    for route in routes:
-        first.setdefault(route.destination, route)
-    return list(first.values())
+    def address_in(self, selector: TrafficSelector) -> IPAddress | None:
+        whole = addresses(selector)
+        if whole not in self._found:
+            inside = (each.ip for each in self._local if whole.contains(each.ip))
+            self._found[whole] = next(inside, None)
+        return self._found[whole]

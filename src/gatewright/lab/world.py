@@ -231,9 +231,11 @@ class World:
     def _build(self) -> None:
         for namespace in self.namespaces:
             namespace.create()
+            if not isinstance(namespace, Guest):  # an interface takes the defaults as it is made
+                namespace.sysctl(NO_WAIT_FOR_ADDRESSES)
         self._connect()
-        for namespace in self.namespaces:
-            namespace.sysctl(NO_WAIT_FOR_ADDRESSES)
+        if isinstance(self.gateway_a, Guest):
+            self.gateway_a.sysctl(NO_WAIT_FOR_ADDRESSES)
         self._configure_internet()
         _configure_side(self.gateway_a, self.host_a, self.ipv4.a, IPV6.a, IPV6.b.external)
         gateway = NAT_INSIDE if self.nat else IPV4.b.external

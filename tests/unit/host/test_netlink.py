@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+import struct
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -12,10 +14,14 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from gatewright.host import netlink
 from gatewright.host.names import ROUTE_PROTOCOL, HostError, HostNames
+from gatewright.host.rtmessages import route_octets, rule_octets
+from gatewright.host.rtsocket import DELETE_ROUTE, DELETE_RULE, GET_ROUTE, GET_RULE, NEW_RULE
 from gatewright.host.steering import LocalAddress, RouteKind, plan
 from tests.support.policies import entry, policy, selector
 
 NAMES = HostNames()
+_OF_RULES = (NEW_RULE, DELETE_RULE)
+_REMOVALS = (DELETE_RULE, DELETE_ROUTE)
 TUN = 7
 LINKS = [
     {"index": 1, "ifname": "lo", "ifi_type": 772},
@@ -33,11 +39,12 @@ WANTED = plan(POLICY, NAMES, [INSIDE, LocalAddress(ip_address("2001:db8:a::1"), 
 
 
 class Kernel:
-    """Stands for ``IPRoute``: keeps rules and routes as messages, and the order of changes."""
+    """Stands for ``IPRoute`` and for ``RouteSocket``: keeps rules and routes as messages, and the
+    order of changes."""
 
     def __init__(self) -> None:
-        self.rules: list[dict[str, Any]] = []
-        self.routes: list[dict[str, Any]] = []
+        self.rules: list[bytes] = []
+        self.routes: list[bytes] = []
         self.links = list(LINKS)
         self.addresses: list[Mapping[str, object]] = []
         self.calls: list[str] = []
@@ -58,66 +65,33 @@ class Kernel:
     def link_lookup(self, ifname: str) -> list[object]:
         return [each["index"] for each in self.links if each["ifname"] == ifname]
 
-    def get_rules(self, family: int) -> list[dict[str, Any]]:
-        return [each for each in self.rules if each["family"] == family]
-
-    def get_routes(self, family: int, table: int) -> list[dict[str, Any]]:
-        return [each for each in self.routes if (each["family"], each["table"]) == (family, table)]
-
     def link(self, command: str, **arguments: object) -> None:
         self._change(f"link {command}")
         if command == "del":
             self.links = [each for each in self.links if each["index"] != arguments["index"]]
 
-    def rule(self, command: str, **wanted: Any) -> None:
-        self._change(f"rule {command}")
-        named = {
-            "FRA_PRIORITY": wanted["priority"],
-            "FRA_TABLE": wanted["table"],
-            "FRA_PROTOCOL": wanted["protocol"],
-            "FRA_SRC": wanted.get("src"),
-            "FRA_DST": wanted.get("dst"),
-            "FRA_IP_PROTO": wanted.get("ip_proto"),
-            "FRA_SPORT_RANGE": wanted.get("sport_range"),
-            "FRA_DPORT_RANGE": wanted.get("dport_range"),
-            "FRA_FWMARK": wanted.get("fwmark"),
-            "FRA_IIFNAME": wanted.get("iifname"),
-        }
-        message = {
-            "family": wanted["family"],
-            "table": wanted["table"] if wanted["table"] < 256 else 252,
-            "src_len": wanted.get("src_len", 0),
-            "dst_len": wanted.get("dst_len", 0),
-            "attrs": [(name, value) for name, value in named.items() if value is not None],
-        }
-        self._store(self.rules, command, message)
+    def dump(self, kind: int, request: bytes) -> Iterator[bytes]:
+        kept = {GET_RULE: self.rules, GET_ROUTE: self.routes}[kind]
+        yield from [each for each in kept if each[0] == request[0]]
 
-    def route(self, command: str, **wanted: Any) -> None:
-        self._change(f"route {command}")
-        network = ip_network(wanted["dst"])
-        named = {
-            "RTA_DST": str(network.network_address) if network.prefixlen else None,
-            "RTA_PRIORITY": wanted["priority"],
-            "RTA_OIF": wanted.get("oif"),
-            "RTA_PREFSRC": wanted.get("prefsrc"),
-        }
-        message = {
-            "family": wanted["family"],
-            "table": wanted["table"],
-            "proto": wanted["proto"],
-            "type": 7 if wanted.get("type") == "unreachable" else 1,
-            "dst_len": network.prefixlen,
-            "attrs": [(name, value) for name, value in named.items() if value is not None],
-        }
-        self._store(self.routes, command, message)
-
-    def _store(self, kept: list[dict[str, Any]], command: str, message: dict[str, Any]) -> None:
-        if command != "del":
-            kept.append(message)
-        elif message in kept:
-            kept.remove(message)
-        else:
-            raise NetlinkError(errno.ENOENT)
+    def change(
+        self, kind: int, flags: int, messages: Sequence[bytes], ignored: Collection[int] = ()
+    ) -> None:
+        what, kept = ("rule", self.rules) if kind in _OF_RULES else ("route", self.routes)
+        command = "del" if kind in _REMOVALS else "add"
+        assert bool(flags) is (command == "add")
+        for message in messages:
+            try:
+                self._change(f"{what} {command}")
+                if command == "add":
+                    kept.append(message)
+                elif message in kept:
+                    kept.remove(message)
+                else:
+                    raise OSError(errno.ENOENT, "")
+            except OSError as error:
+                if error.errno not in ignored:
+                    raise
 
     def _change(self, call: str) -> None:
         if call in self.refuse:
@@ -128,7 +102,8 @@ class Kernel:
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     double = Kernel()
-    monkeypatch.setattr(netlink, "IPRoute", lambda: double)
+    for name in ("IPRoute", "RouteSocket"):
+        monkeypatch.setattr(netlink, name, lambda: double)
     return double
 
 
@@ -138,7 +113,7 @@ def order(calls: list[str]) -> list[str]:
 
 def test_routes_come_before_the_rules_that_lead_to_them(kernel: Kernel) -> None:
     netlink.apply(WANTED, NAMES)
-    assert order(kernel.calls) == ["link set", "route replace", "rule add"]
+    assert order(kernel.calls) == ["link set", "route add", "rule add"]
     assert len(kernel.rules) == len(WANTED.rules)
     assert len(kernel.routes) == len(WANTED.routes)
 
@@ -155,41 +130,48 @@ def test_what_is_wanted_is_added_before_what_is_not_is_removed(kernel: Kernel) -
     kernel.calls.clear()
     other = plan(policy(entry(3, "192.168.10.0/24", "10.30.0.0/24")), NAMES, [INSIDE])
     netlink.apply(other, NAMES)
-    assert order(kernel.calls) == ["link set", "route replace", "rule add", "rule del", "route del"]
+    assert order(kernel.calls) == ["link set", "route add", "rule add", "rule del", "route del"]
     kernel.calls.clear()
     netlink.apply(other, NAMES)
     assert kernel.calls == ["link set"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"FRA_PROTOCOL": 4}, {"FRA_PRIORITY": 100}, {"FRA_PRIORITY": 31000}],
-)
-def test_rules_of_others_stay(kernel: Kernel, change: dict[str, int]) -> None:
+def of_others(message: bytes) -> bytes:
+    """The same with the protocol number of the administrator."""
+    for ours in (struct.pack("=HHB", 5, 21, ROUTE_PROTOCOL), bytes([252, ROUTE_PROTOCOL])):
+        message = message.replace(ours, ours[:-1] + b"\4")
+    return message
+
+
+def test_rules_and_routes_of_others_stay(kernel: Kernel) -> None:
     netlink.apply(WANTED, NAMES)
-    theirs = kernel.rules[0]
-    theirs["attrs"] = list((dict(theirs["attrs"]) | change).items())
+    rule, route = of_others(kernel.rules[1]), of_others(kernel.routes[1])
+    kernel.rules[1], kernel.routes[1] = rule, route
+    netlink.remove(NAMES)
+    assert (kernel.rules, kernel.routes) == ([rule], [route])
+
+
+@pytest.mark.parametrize("priority", [100, 31000])
+def test_rules_elsewhere_are_not_ours(kernel: Kernel, priority: int) -> None:
+    theirs = rule_octets(replace(WANTED.rules[1], priority=priority))
+    kernel.rules.append(theirs)
     netlink.remove(NAMES)
     assert kernel.rules == [theirs]
 
 
-def test_routes_of_others_in_our_table_stay(kernel: Kernel) -> None:
-    netlink.apply(WANTED, NAMES)
-    theirs = kernel.routes[0]
-    assert theirs["proto"] == ROUTE_PROTOCOL
-    theirs["proto"] = 4
+def test_routes_in_other_tables_are_not_ours(kernel: Kernel) -> None:
+    theirs = route_octets(replace(WANTED.routes[0], table=100), TUN)
+    kernel.routes.append(theirs)
     netlink.remove(NAMES)
     assert kernel.routes == [theirs]
 
 
 def test_what_others_made_is_not_taken_for_ours(kernel: Kernel) -> None:
     netlink.apply(WANTED, NAMES)
-    rule, route = kernel.rules[0], kernel.routes[0]
-    rule["attrs"] = list((dict(rule["attrs"]) | {"FRA_PROTOCOL": 4}).items())
-    route["proto"] = 4
+    kernel.rules[1], kernel.routes[1] = of_others(kernel.rules[1]), of_others(kernel.routes[1])
     kernel.calls.clear()
     netlink.apply(WANTED, NAMES)
-    assert kernel.calls == ["link set", "route replace", "rule add"]
+    assert kernel.calls == ["link set", "route add", "rule add"]
 
 
 def test_removal_begins_with_the_rules_and_ends_with_the_device(kernel: Kernel) -> None:
@@ -206,7 +188,7 @@ def test_removal_begins_with_the_rules_and_ends_with_the_device(kernel: Kernel) 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ESRCH, errno.ENODEV])
 def test_what_somebody_else_removed_meanwhile_is_removed(kernel: Kernel, number: int) -> None:
     netlink.apply(WANTED, NAMES)
-    kernel.refuse["rule del"] = NetlinkError(number)
+    kernel.refuse["rule del"] = OSError(number, "")
     netlink.remove(NAMES)
     assert kernel.routes == []
 
@@ -222,9 +204,9 @@ def test_without_the_device_nothing_is_steered(kernel: Kernel) -> None:
     ("error", "words"),
     [
         (NetlinkError(errno.EPERM), "CAP_NET_ADMIN"),
-        (NetlinkError(errno.EOPNOTSUPP), "CONFIG_IP_MULTIPLE_TABLES"),
-        (NetlinkError(errno.EINVAL, "odd"), "the kernel says"),
-        (OSError(errno.EMFILE, "Too many open files"), "Too many open files."),
+        (OSError(errno.EPERM, "Operation not permitted"), "CAP_NET_ADMIN"),
+        (OSError(errno.EOPNOTSUPP, ""), "CONFIG_IP_MULTIPLE_TABLES"),
+        (OSError(errno.EINVAL, "odd"), "the kernel says: odd."),
     ],
 )
 def test_what_the_kernel_refuses_is_explained(kernel: Kernel, error: Exception, words: str) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from itertools import product
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gatewright.host import steering
 from gatewright.host.names import HostError, HostNames
 from gatewright.host.steering import (
+    FEW,
     LAST_METRIC,
+    LOOK_NOWHERE,
     MAIN_TABLE,
     LocalAddress,
     Plan,
@@ -15,7 +21,9 @@ from gatewright.host.steering import (
     Rule,
     plan,
 )
-from gatewright.policy.compiled import Action, CompiledPolicy
+from gatewright.ipsec.selectors import IPAddress, TrafficSelector
+from gatewright.policy.compiled import Action, CompiledPolicy, SpdEntry
+from gatewright.policy.flows import home_networks
 from tests.support.policies import entry, policy, selector
 
 NAMES = HostNames()
@@ -63,13 +71,18 @@ def test_the_internal_interface_is_preferred_for_the_own_address() -> None:
 def test_ipv6_takes_bound_sources_away_before_those_without_one() -> None:
     inside = LocalAddress(ip_address("2001:db8:a::1"), "lan")
     made = planned(policy(entry(1, "2001:db8:a::/64", "2001:db8:b::/64")), inside)
-    own = made.rules[2:]
-    assert [(str(rule.source), rule.table) for rule in own] == [
-        ("::/1", MAIN_TABLE),
-        ("8000::/1", MAIN_TABLE),
-        ("None", NAMES.source_table),
-    ]
-    assert [rule.priority for rule in own] == [4759, 4759, 4760]
+    assert made.rules[2:] == (
+        Rule(6, 4759, LOOK_NOWHERE, ip_network("::/1"), input_interface="lo", goto=4761),
+        Rule(6, 4759, LOOK_NOWHERE, ip_network("8000::/1"), input_interface="lo", goto=4761),
+        Rule(
+            6,
+            4760,
+            NAMES.source_table,
+            destination=ip_network("2001:db8:b::/64"),
+            input_interface="lo",
+        ),
+        Rule(6, 4761, LOOK_NOWHERE),
+    )
 
 
 def test_a_tunnel_that_comes_does_not_renumber_the_others() -> None:
@@ -119,3 +132,132 @@ def test_too_many_rules_are_refused() -> None:
     permitted = entry(1, selector(A), selector("10.20.0.7/32"), Action.BYPASS)
     with pytest.raises(HostError, match="more routing rules"):
         plan(policy(permitted, entry(2, A, B)), few, ())
+
+
+def branches(number: int) -> list[SpdEntry]:
+    return [entry(each + 1, A, f"10.{each >> 8}.{each & 255}.0/24") for each in range(number)]
+
+
+def test_many_remote_networks_are_routes_of_one_rule() -> None:
+    made = planned(policy(*branches(1000)), INSIDE)
+    _, steering, own = made.rules
+    assert (steering.source, steering.destination) == (ip_network(A), None)
+    assert (own.source, own.destination) == (ip_network("0.0.0.0/32"), None)
+    assert NAMES.first_table <= steering.table <= NAMES.last_table
+    assert own.table != steering.table
+    found = [each for each in made.routes if each.table == steering.table]
+    assert len(found) == 2000
+    assert {each.kind for each in found if each.destination == ip_network("10.1.2.0/24")} == {
+        RouteKind.TUN,
+        RouteKind.UNREACHABLE,
+    }
+    sources = [each for each in made.routes if each.table == own.table]
+    assert {each.source for each in sources} == {INSIDE.ip}
+    assert len(sources) == 1000
+
+
+def test_few_remote_networks_are_rules() -> None:
+    made = planned(policy(*branches(FEW)))
+    assert {each.table for each in made.rules[1:]} == {NAMES.tunnel_table}
+    assert len(made.rules) == 1 + FEW
+
+
+def test_one_of_many_that_goes_leaves_the_others() -> None:
+    more, less = (planned(policy(*branches(number)), INSIDE) for number in (1000, 999))
+    assert more.rules == less.rules
+    assert len(set(more.routes) - set(less.routes)) == 3
+
+
+# A kernel in few lines decides as the SPD does; few networks overlap in every way there is.
+_networks = st.sampled_from(
+    ["10.0.0.0/16", "10.0.1.0/24", "10.0.2.0/24", "10.0.1.8/32", "10.0.3.0/24", "0.0.0.0/0"]
+)
+_ports = st.sampled_from([(0, 0, 65535)] * 3 + [(17, 0, 65535), (17, 53, 53)])
+_addresses = [ip_address(f"10.0.{each}") for each in ("1.8", "1.9", "2.8", "3.1", "9.1")]
+
+
+@st.composite
+def _selectors(draw: st.DrawFn) -> TrafficSelector:
+    return selector(draw(_networks), *draw(_ports))
+
+
+@st.composite
+def _policies(draw: st.DrawFn) -> CompiledPolicy:
+    lists = st.lists(_selectors(), min_size=1, max_size=3).map(tuple)
+    made = []
+    for number in range(1, draw(st.integers(4, 14))):
+        action = draw(st.sampled_from(Action))
+        owner = "branch" if action is Action.PROTECT else ""
+        made.append(SpdEntry(number, "", action, draw(lists), draw(lists), owner, owner))
+    return policy(*made)
+
+
+@settings(max_examples=80)
+@given(_policies(), st.sampled_from([0, 1, 4]))
+def test_rules_and_routes_decide_as_the_spd_does(wanted: CompiledPolicy, few: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steering, "FEW", few)
+        made = planned(wanted, LocalAddress(ip_address("10.0.1.9"), "lan"))
+    for source, destination in product(_addresses, repeat=2):
+        for transport in ((17, 53, 1), (17, 1, 53), (6, 53, 53)):
+            expected = _by_the_spd(wanted, source, destination, transport)
+            if expected is not Action.DISCARD:
+                found = _routed(made, source, destination, transport)
+                assert (found is RouteKind.TUN) is (expected is Action.PROTECT)
+
+
+Transport = tuple[int, int, int]
+
+
+def _by_the_spd(
+    wanted: CompiledPolicy, source: IPAddress, destination: IPAddress, transport: Transport
+) -> Action:
+    protocol, source_port, destination_port = transport
+    for each in wanted.spd:
+        if each.action is Action.PROTECT and any(
+            home.contains(source) and home.contains(destination) for home in home_networks(each)
+        ):
+            return Action.BYPASS
+        for local, remote in product(each.local, each.remote):
+            if local.contains(source, protocol, source_port) and remote.contains(
+                destination, protocol, destination_port
+            ):
+                return each.action
+    return Action.BYPASS
+
+
+def _routed(
+    made: Plan, source: IPAddress, destination: IPAddress, transport: Transport
+) -> RouteKind | None:
+    """Of a packet to be forwarded; None: by the main table."""
+    goto = 0
+    for rule in sorted(made.rules, key=lambda each: each.priority):
+        if rule.priority < goto or not _applies(rule, source, destination, transport):
+            continue
+        if rule.table == LOOK_NOWHERE:
+            goto = rule.goto
+        elif rule.table == MAIN_TABLE:
+            return None
+        else:
+            routes = [
+                r for r in made.routes if r.table == rule.table and destination in r.destination
+            ]
+            if routes:
+                return max(routes, key=lambda r: (r.destination.prefixlen, -r.metric)).kind
+    return None
+
+
+def _applies(rule: Rule, source: IPAddress, destination: IPAddress, transport: Transport) -> bool:
+    if rule.mark or rule.input_interface:
+        return False
+    protocol, *ports = transport
+    matches = (
+        (rule.source is None or source in rule.source)
+        and (rule.destination is None or destination in rule.destination)
+        and rule.protocol in (0, protocol)
+        and all(
+            wanted is None or wanted[0] <= port <= wanted[1]
+            for wanted, port in zip((rule.source_ports, rule.destination_ports), ports, strict=True)
+        )
+    )
+    return matches is not rule.inverted
