@@ -294,13 +294,22 @@ impl Engine {
             Some(Err(error)) => add("steering", format!("by the first worker ({error})")),
             None => {}
         }
-        for slot in &*self.shared.tables().sockets {
+        let tables = self.shared.tables();
+        for slot in tables.sockets.iter() {
             let local = slot.socket.local();
             let name = match slot.socket.encapsulation() {
                 Encapsulation::Udp => format!("udp {local}"),
                 Encapsulation::Protocol50 => format!("esp {}", local.ip()),
             };
-            add(&name, slot.socket.describe());
+            let alike = tables.sockets.iter().filter(|other| {
+                let (a, b) = (&slot.socket, &other.socket);
+                a.local() == b.local() && a.encapsulation() == b.encapsulation()
+            });
+            let value = match alike.count() {
+                1 => slot.socket.describe(),
+                count => format!("{}, {count} sockets", slot.socket.describe()),
+            };
+            add(&name, value);
         }
         if let Some(message) = &lock(&self.defect).message {
             add("stopped", message.clone());
