@@ -72,12 +72,17 @@ def xfrm(world: World) -> list[str]:
 
 
 def machine(world: World) -> list[str]:
-    """All that a gateway changes on its machine, without what counts."""
+    """All that a gateway changes on its machine, without what counts.
+
+    Not the kernel's own routes, nor the state of links: after a boot they come when it suits them.
+    """
     run = world.gateway_a.run
-    shown = [run(["ip", *what]) for what in (["rule"], ["-6", "rule"], ["-br", "link"])]
+    links = [line.split()[0] for line in run(["ip", "-br", "link"]).splitlines()]
+    shown = [run(["ip", "rule"]), run(["ip", "-6", "rule"]), run(["nft", "-s", "list", "ruleset"])]
     routes = [run(["ip", version, "route", "show", "table", "all"]) for version in ("-4", "-6")]
-    lines = "\n".join([*shown, *routes, run(["nft", "-s", "list", "ruleset"])]).splitlines()
-    return sorted(line.split(" expires ")[0].strip() for line in lines)
+    lines = "\n".join([*shown, *routes]).splitlines()
+    kept = (line.split(" expires ")[0].strip() for line in lines if " proto kernel " not in line)
+    return sorted([*links, *kept])
 
 
 def test_taken_back_nothing_is_left_and_others_have_what_they_had(site: Site) -> None:
