@@ -25,18 +25,16 @@ from gatewright.host.rtmessages import (
     wanted_rules,
 )
 from gatewright.host.rtsocket import (
-    CREATE,
     DELETE_ROUTE,
     DELETE_RULE,
-    EXCLUSIVE,
     GET_ROUTE,
     GET_RULE,
     NEW_ROUTE,
     NEW_RULE,
-    REPLACE,
     RouteSocket,
 )
 from gatewright.host.steering import LocalAddress, Plan, Route, Rule
+from gatewright.netlink.messages import CREATE, EXCLUSIVE, REPLACE
 
 _MISSING = (errno.ENOENT, errno.ESRCH, errno.ENODEV)
 _LOOPBACK = "lo"

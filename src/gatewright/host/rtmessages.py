@@ -7,21 +7,20 @@ machine's own order, addresses and ports in that of the network unless said othe
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from socket import AF_INET, AF_INET6
 
 from gatewright.host.names import ROUTE_PROTOCOL
 from gatewright.host.steering import LOOK_NOWHERE, Route, RouteKind, Rule, default
 from gatewright.ipsec.selectors import IPAddress, IPNetwork
+from gatewright.netlink.messages import attribute, attributes
 
 FAMILIES = {4: int(AF_INET), 6: int(AF_INET6)}
 VERSIONS = {number: version for version, number in FAMILIES.items()}
 _HEADER = struct.Struct("=BBBBBBBBI")  # struct rtmsg and struct fib_rule_hdr
-_ATTRIBUTE = struct.Struct("=HH")
 _NUMBER = struct.Struct("=I")
 _RANGE = struct.Struct("=HH")
-_TYPE_MASK = 0x3FFF  # without NLA_F_NESTED, NLA_F_NET_BYTEORDER
 
 _UNSPECIFIED_TABLE = 252  # RT_TABLE_COMPAT: the number is in an attribute
 _SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
@@ -53,31 +52,31 @@ def rule_octets(rule: Rule) -> bytes:
         ),
         _number(_FRA_PRIORITY, rule.priority),
         _number(_TABLE, rule.table),
-        _attribute(_FRA_PROTOCOL, bytes([ROUTE_PROTOCOL])),
+        attribute(_FRA_PROTOCOL, bytes([ROUTE_PROTOCOL])),
     ]
     if source is not None:
-        parts.append(_attribute(_SRC, source.network_address.packed))
+        parts.append(attribute(_SRC, source.network_address.packed))
     if destination is not None:
-        parts.append(_attribute(_DST, destination.network_address.packed))
+        parts.append(attribute(_DST, destination.network_address.packed))
     if rule.protocol:
-        parts.append(_attribute(_FRA_IP_PROTO, bytes([rule.protocol])))
+        parts.append(attribute(_FRA_IP_PROTO, bytes([rule.protocol])))
     if rule.source_ports:
-        parts.append(_attribute(_FRA_SPORT_RANGE, _RANGE.pack(*rule.source_ports)))
+        parts.append(attribute(_FRA_SPORT_RANGE, _RANGE.pack(*rule.source_ports)))
     if rule.destination_ports:
-        parts.append(_attribute(_FRA_DPORT_RANGE, _RANGE.pack(*rule.destination_ports)))
+        parts.append(attribute(_FRA_DPORT_RANGE, _RANGE.pack(*rule.destination_ports)))
     if rule.mark:
         parts.append(_number(_FRA_FWMARK, rule.mark))
     if rule.goto:
         parts.append(_number(_FRA_GOTO, rule.goto))
     if rule.input_interface:
-        parts.append(_attribute(_FRA_IIFNAME, rule.input_interface.encode() + b"\0"))
+        parts.append(attribute(_FRA_IIFNAME, rule.input_interface.encode() + b"\0"))
     return b"".join(parts)
 
 
 def parse_rule(octets: bytes) -> Rule | None:
     """None for a rule that is not ours, or that no plan has."""
     family, to_bits, from_bits, _, table, _, _, action, flags = _HEADER.unpack_from(octets)
-    found = dict(_attributes(octets))
+    found = attributes(octets, _HEADER.size)
     version = VERSIONS.get(family)
     if version is None or found.get(_FRA_PROTOCOL) != bytes([ROUTE_PROTOCOL]):
         return None
@@ -117,11 +116,11 @@ def route_octets(route: Route, device: int | None) -> bytes:
         _number(_RTA_PRIORITY, route.metric),
     ]
     if route.destination.prefixlen:
-        parts.append(_attribute(_DST, route.destination.network_address.packed))
+        parts.append(attribute(_DST, route.destination.network_address.packed))
     if not unreachable and device is not None:
         parts.append(_number(_RTA_OIF, device))
     if route.source is not None:
-        parts.append(_attribute(_RTA_PREFSRC, route.source.packed))
+        parts.append(attribute(_RTA_PREFSRC, route.source.packed))
     return b"".join(parts)
 
 
@@ -131,7 +130,7 @@ def parse_route(octets: bytes) -> Route | None:
     version = VERSIONS.get(family)
     if version is None or protocol != ROUTE_PROTOCOL:
         return None
-    found = dict(_attributes(octets))
+    found = attributes(octets, _HEADER.size)
     source = found.get(_RTA_PREFSRC)
     return Route(
         version=version,
@@ -157,26 +156,11 @@ def _short(table: int) -> int:
     return table if table < 256 else _UNSPECIFIED_TABLE
 
 
-def _attribute(kind: int, value: bytes) -> bytes:
-    length = _ATTRIBUTE.size + len(value)
-    return _ATTRIBUTE.pack(length, kind) + value + bytes(-length % 4)
-
-
 def _number(kind: int, value: int) -> bytes:
-    return _attribute(kind, _NUMBER.pack(value))
+    return attribute(kind, _NUMBER.pack(value))
 
 
-def _attributes(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    at = _HEADER.size
-    while at + _ATTRIBUTE.size <= len(octets):
-        length, kind = _ATTRIBUTE.unpack_from(octets, at)
-        if not _ATTRIBUTE.size <= length <= len(octets) - at:
-            return
-        yield kind & _TYPE_MASK, octets[at + _ATTRIBUTE.size : at + length]
-        at += length + (-length % 4)
-
-
-def _read(found: dict[int, bytes], kind: int, default_value: int) -> int:
+def _read(found: Mapping[int, bytes], kind: int, default_value: int) -> int:
     value = found.get(kind)
     if value is None or len(value) != _NUMBER.size:
         return default_value

@@ -9,23 +9,27 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from gatewright.netlink.messages import (
+    ACK,
+    DONE,
+    DUMP,
+    ERROR,
+    SOL_NETLINK,
+    Message,
+    frame,
+    outcome,
+    split,
+)
+
 NEW_ROUTE, DELETE_ROUTE, GET_ROUTE = 24, 25, 26
 NEW_RULE, DELETE_RULE, GET_RULE = 32, 33, 34
-REPLACE = 0x100
-EXCLUSIVE = 0x200
-CREATE = 0x400
 
-_HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
-_ERROR_NUMBER = struct.Struct("=i")
-_REQUEST, _ACKNOWLEDGE, _DUMP = 0x1, 0x4, 0x300
-_ERROR, _DONE = 2, 3
-_SOL_NETLINK, _STRICT_CHECK = 270, 12
+_STRICT_CHECK = 12
 _BATCH = 200
 _BUFFER = 1 << 18
 
@@ -38,7 +42,7 @@ class RouteSocket:
         self._socket = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
         self._sequence = 0
         with suppress(OSError):  # before Linux 4.20: it gives more than what is asked for
-            self._socket.setsockopt(_SOL_NETLINK, _STRICT_CHECK, 1)
+            self._socket.setsockopt(SOL_NETLINK, _STRICT_CHECK, 1)
         self._socket.bind((0, 0))
 
     def __enter__(self) -> Self:
@@ -54,15 +58,17 @@ class RouteSocket:
 
     def dump(self, kind: int, request: bytes) -> Iterator[bytes]:
         """All objects of a kind, as messages without their header."""
-        self._send([_message(kind, _REQUEST | _DUMP, self._next(), request)])
+        self._socket.send(frame(Message(kind, request), self._next(), DUMP))
         while True:
-            for answered, _, payload in self._receive():
-                if answered == _DONE:
+            for _, answer in split(self._socket.recv(_BUFFER)):
+                if answer.kind == DONE:
                     return
-                if answered == _ERROR:
-                    _complain(payload)
+                if answer.kind == ERROR:
+                    number = _refused(answer)
+                    if number not in (0, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
+                        raise OSError(number, os.strerror(number))
                     return
-                yield payload
+                yield answer.payload
 
     def change(
         self, kind: int, flags: int, messages: Sequence[bytes], ignored: Collection[int] = ()
@@ -72,9 +78,10 @@ class RouteSocket:
         for first in range(0, len(messages), _BATCH):
             batch = messages[first : first + _BATCH]
             # Only the last one is acknowledged; errors come unasked.
-            quiet = [_message(kind, _REQUEST | flags, self._next(), each) for each in batch[:-1]]
+            framed = [frame(Message(kind, each, flags), self._next()) for each in batch[:-1]]
             last = self._next()
-            self._send([*quiet, _message(kind, _REQUEST | _ACKNOWLEDGE | flags, last, batch[-1])])
+            framed.append(frame(Message(kind, batch[-1], flags), last, ACK))
+            self._socket.send(b"".join(framed))
             refused = self._answers(last, ignored)
             if refused:
                 raise OSError(refused, os.strerror(refused))
@@ -83,10 +90,10 @@ class RouteSocket:
         """The first error number of a batch, or 0."""
         refused = 0
         while True:
-            for answered, sequence, payload in self._receive():
-                if answered != _ERROR:
+            for sequence, answer in split(self._socket.recv(_BUFFER)):
+                if answer.kind != ERROR:
                     continue
-                number = -_ERROR_NUMBER.unpack_from(payload)[0]
+                number = _refused(answer)
                 if number not in ignored:
                     refused = refused or number
                 if sequence == last:
@@ -96,26 +103,7 @@ class RouteSocket:
         self._sequence += 1
         return self._sequence
 
-    def _send(self, messages: Sequence[bytes]) -> None:
-        self._socket.send(b"".join(messages))
 
-    def _receive(self) -> list[tuple[int, int, bytes]]:
-        """Type, sequence number and payload of each message of one datagram."""
-        datagram = self._socket.recv(_BUFFER)
-        found, at = [], 0
-        while at + _HEADER.size <= len(datagram):
-            length, kind, _, sequence, _ = _HEADER.unpack_from(datagram, at)
-            found.append((kind, sequence, datagram[at + _HEADER.size : at + length]))
-            at += max(length + (-length % 4), _HEADER.size)
-        return found
-
-
-def _message(kind: int, flags: int, sequence: int, payload: bytes) -> bytes:
-    length = _HEADER.size + len(payload)
-    return _HEADER.pack(length, kind, flags, sequence, 0) + payload + bytes(-length % 4)
-
-
-def _complain(payload: bytes) -> None:
-    number = -_ERROR_NUMBER.unpack_from(payload)[0]
-    if number not in (0, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
-        raise OSError(number, os.strerror(number))
+def _refused(answer: Message) -> int:
+    told = outcome(answer)
+    return errno.EPROTO if told is None else told.errno

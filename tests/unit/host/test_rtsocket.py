@@ -7,14 +7,8 @@ import errno
 import pytest
 
 from gatewright.host.rtmessages import FAMILIES, wanted_routes, wanted_rules
-from gatewright.host.rtsocket import (
-    CREATE,
-    DELETE_ROUTE,
-    GET_ROUTE,
-    GET_RULE,
-    NEW_ROUTE,
-    RouteSocket,
-)
+from gatewright.host.rtsocket import DELETE_ROUTE, GET_ROUTE, GET_RULE, NEW_ROUTE, RouteSocket
+from gatewright.netlink.messages import CREATE
 
 
 def test_the_rules_that_every_machine_has() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 
 from gatewright.dataplane.kernel.layout import Attribute
-from gatewright.dataplane.kernel.netlink import attribute
 from gatewright.iana.algorithms import Cipher, Integrity
 from gatewright.ipsec.association import SaKeys
+from gatewright.netlink.messages import attribute
 
 _NAME = "=64s"
 _CIPHER = struct.Struct(f"{_NAME}I")

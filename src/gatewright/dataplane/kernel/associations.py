@@ -23,9 +23,10 @@ from gatewright.dataplane.kernel.layout import (
     unpack_replay,
     unpack_sa,
 )
-from gatewright.dataplane.kernel.netlink import Message, NetlinkError, NetlinkSocket, attributes
+from gatewright.dataplane.kernel.netlink import NetlinkError, NetlinkSocket
 from gatewright.ipsec.association import ChildSa
 from gatewright.ipsec.selectors import IPAddress
+from gatewright.netlink.messages import Message, attributes
 
 _GONE = (errno.ESRCH, errno.ENOENT)
 _SKIPPED = 4096  # sequence numbers that may be used between reading one and taking the SA out

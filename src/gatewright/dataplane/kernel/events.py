@@ -27,8 +27,8 @@ from gatewright.dataplane.kernel.layout import (
     unpack_sa_id,
     unpack_template,
 )
-from gatewright.dataplane.kernel.netlink import Message, attributes
 from gatewright.ipsec.selectors import IPAddress
+from gatewright.netlink.messages import Message, attributes
 from gatewright.policy.flows import PORT_PROTOCOLS
 
 # XFRMNLGRP_ACQUIRE, _EXPIRE, _SA, _POLICY, _MAPPING

@@ -1,4 +1,4 @@
-"""Netlink messages and the socket for them (linux/netlink.h, RFC 3549).
+"""The netlink socket to the kernel's IPsec (linux/netlink.h, RFC 3549).
 
 pyroute2 has no XFRM messages, and its sockets run an event loop of their own, which the daemon's
 cannot call.  The kernel answers a netlink request before the call that sends it returns, so a plain
@@ -11,32 +11,26 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+
+from gatewright.netlink.messages import (
+    ACK,
+    DONE,
+    DUMP,
+    ERROR,
+    OVERRUN,
+    SOL_NETLINK,
+    Message,
+    frame,
+    outcome,
+    split,
+)
 
 XFRM = 6  # NETLINK_XFRM
-REQUEST, ACK = 0x1, 0x4
-DUMP = 0x300
-REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
-_ERROR, _DONE, _OVERRUN = 2, 3, 4
-_CAPPED, _ACK_TLVS = 0x100, 0x200
-_ACK_TEXT = 1  # NLMSGERR_ATTR_MSG
-_SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
-_HEADER = struct.Struct("=IHHII")
-_ATTRIBUTE = struct.Struct("=HH")
-_TYPE_BITS = 0x3FFF
+_CAP_ACK, _EXT_ACK = 10, 11
 _BUFFER = 1 << 20
 _TOGETHER = 64  # requests in one call; their acknowledgements must fit the receive buffer
 _PATIENCE = struct.pack("@ll", 10, 0)  # seconds: the kernel may have a module to load
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A type, its flags and the octets behind the header, which may hold keys."""
-
-    kind: int
-    payload: bytes = field(repr=False)
-    flags: int = 0
 
 
 class NetlinkError(Exception):
@@ -58,7 +52,7 @@ class NetlinkSocket:
             for size in (socket.SO_SNDBUF, socket.SO_RCVBUF):
                 self._socket.setsockopt(socket.SOL_SOCKET, size, _BUFFER)
             for option in (_CAP_ACK, _EXT_ACK):
-                self._socket.setsockopt(_SOL_NETLINK, option, 1)
+                self._socket.setsockopt(SOL_NETLINK, option, 1)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
             self._socket.bind((0, groups))
         except OSError:
@@ -94,14 +88,14 @@ class NetlinkSocket:
     def dump(self, kind: int, payload: bytes = b"") -> Iterator[Message]:
         """Every object of a kind.  Raises as ``request``."""
         self._sequence += 1
-        self._socket.send(frame(Message(kind, payload, REQUEST | DUMP), self._sequence))
+        self._socket.send(frame(Message(kind, payload, DUMP), self._sequence))
         while True:
             for sequence, message in split(self._receive()):
                 if sequence != self._sequence:
                     continue
-                if message.kind == _DONE:
+                if message.kind == DONE:
                     return
-                if message.kind == _ERROR:
+                if message.kind == ERROR:
                     refusal = _refusal(message)
                     if refusal is not None:
                         raise refusal
@@ -130,9 +124,9 @@ class NetlinkSocket:
             for sequence, message in split(self._receive()):
                 if not first <= sequence <= self._sequence:
                     continue  # of a request that was given up before
-                if message.kind == _ERROR:
+                if message.kind == ERROR:
                     outcomes[sequence] = _refusal(message)
-                elif message.kind not in (_DONE, _OVERRUN):
+                elif message.kind not in (DONE, OVERRUN):
                     answers.append(message)
         return [outcomes[number] for number in range(first, self._sequence + 1)]
 
@@ -143,59 +137,9 @@ class NetlinkSocket:
             raise OSError(errno.ETIMEDOUT, "the kernel does not answer") from None
 
 
-def frame(message: Message, sequence: int, flags: int = 0) -> bytes:
-    """One message with its header, padded to four octets."""
-    size = _HEADER.size + len(message.payload)
-    every = REQUEST | message.flags | flags
-    return _HEADER.pack(size, message.kind, every, sequence, 0) + _padded(message.payload)
-
-
-def split(data: bytes) -> Iterator[tuple[int, Message]]:
-    """Sequence number and message of each in a datagram; ends where one is cut short."""
-    place = 0
-    while place + _HEADER.size <= len(data):
-        size, kind, flags, sequence, _ = _HEADER.unpack_from(data, place)
-        if size < _HEADER.size or place + size > len(data):
-            return
-        yield sequence, Message(kind, data[place + _HEADER.size : place + size], flags)
-        place += _aligned(size)
-
-
-def attribute(kind: int, payload: bytes) -> bytes:
-    """One attribute, padded to four octets."""
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(payload), kind) + _padded(payload)
-
-
-def attributes(data: bytes) -> Mapping[int, bytes]:
-    """The attributes of a message by kind, the last where one is twice; ends where one is cut."""
-    found: dict[int, bytes] = {}
-    place = 0
-    while place + _ATTRIBUTE.size <= len(data):
-        size, kind = _ATTRIBUTE.unpack_from(data, place)
-        if size < _ATTRIBUTE.size or place + size > len(data):
-            break
-        found[kind & _TYPE_BITS] = data[place + _ATTRIBUTE.size : place + size]
-        place += _aligned(size)
-    return found
-
-
 def _refusal(message: Message) -> NetlinkError | None:
-    """What an acknowledgement says.  Behind the code stand the header asked for, and text."""
-    if len(message.payload) < 4:
+    """What an acknowledgement says."""
+    told = outcome(message)
+    if told is None:
         return NetlinkError(errno.EPROTO)
-    (code,) = struct.unpack_from("=i", message.payload)
-    if code == 0:
-        return None
-    text = b""
-    if message.flags & _ACK_TLVS and message.flags & _CAPPED:
-        told = attributes(message.payload[4 + _HEADER.size :])
-        text = told.get(_ACK_TEXT, b"").rstrip(b"\0")
-    return NetlinkError(-code, text.decode(errors="replace"))
-
-
-def _aligned(size: int) -> int:
-    return (size + 3) & ~3
-
-
-def _padded(octets: bytes) -> bytes:
-    return octets + bytes(_aligned(len(octets)) - len(octets))
+    return NetlinkError(told.errno, told.text) if told.errno else None

@@ -19,7 +19,8 @@ from gatewright.dataplane.kernel.layout import (
     unpack_policy,
     unpack_template,
 )
-from gatewright.dataplane.kernel.netlink import Message, NetlinkError, NetlinkSocket, attributes
+from gatewright.dataplane.kernel.netlink import NetlinkError, NetlinkSocket
+from gatewright.netlink.messages import Message, attributes
 from gatewright.policy.compiled import SpdEntry
 
 _GONE = (errno.ESRCH, errno.ENOENT)

@@ -24,10 +24,10 @@ from gatewright.dataplane.kernel.layout import (
     pack_encapsulation,
     pack_sa_id,
 )
-from gatewright.dataplane.kernel.netlink import EXCLUSIVE, Message, attribute
 from gatewright.dataplane.kernel.selection import covering
 from gatewright.ipsec.association import ChildSa, Encapsulation, Transport
 from gatewright.ipsec.selectors import IPAddress
+from gatewright.netlink.messages import EXCLUSIVE, Message, attribute
 from gatewright.policy.flows import Flow, flow
 
 NAT_T_PORT = 4500

@@ -25,9 +25,9 @@ from gatewright.dataplane.kernel.layout import (
     Way,
     pack_policy_id,
 )
-from gatewright.dataplane.kernel.netlink import EXCLUSIVE, Message, attribute
 from gatewright.dataplane.kernel.selection import kernel_selectors, neighbour_discovery
 from gatewright.ipsec.selectors import IPAddress
+from gatewright.netlink.messages import EXCLUSIVE, Message, attribute
 from gatewright.policy.compiled import Action, SpdEntry
 from gatewright.policy.flows import flow, flows, home_networks
 

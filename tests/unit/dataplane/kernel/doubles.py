@@ -16,7 +16,8 @@ from gatewright.dataplane.kernel.layout import (
     unpack_policy,
     unpack_sa,
 )
-from gatewright.dataplane.kernel.netlink import EXCLUSIVE, Message, NetlinkError, NetlinkSocket
+from gatewright.dataplane.kernel.netlink import NetlinkError, NetlinkSocket
+from gatewright.netlink.messages import EXCLUSIVE, Message
 
 _LARVAL_SPI = 0x1234
 

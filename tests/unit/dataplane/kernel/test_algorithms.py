@@ -4,10 +4,10 @@ import pytest
 
 from gatewright.dataplane.kernel.algorithms import algorithm_attributes, known
 from gatewright.dataplane.kernel.layout import Attribute
-from gatewright.dataplane.kernel.netlink import attributes
 from gatewright.iana.algorithms import CIPHER_BY_NAME, INTEGRITY_BY_NAME, Cipher, Integrity
 from gatewright.ipsec.association import SaKeys
 from gatewright.ipsec.secret import Secret
+from gatewright.netlink.messages import attributes
 from tests.support.scapy_esp import EVERY_ALGORITHM, algorithm_name, child_sa
 
 

@@ -19,9 +19,9 @@ from gatewright.dataplane.kernel.layout import (
     Template,
     unpack_replay,
 )
-from gatewright.dataplane.kernel.netlink import attribute, attributes
 from gatewright.iana.algorithms import CIPHER_BY_NAME
 from gatewright.ipsec.association import ChildSa, Encapsulation
+from gatewright.netlink.messages import attribute, attributes
 from tests.support.scapy_esp import child_sa
 from tests.unit.dataplane.kernel.doubles import FakeKernel
 

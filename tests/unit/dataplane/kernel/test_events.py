@@ -22,7 +22,7 @@ from gatewright.dataplane.kernel.layout import (
     pack_sa_id,
     unpack_sa,
 )
-from gatewright.dataplane.kernel.netlink import Message, attribute
+from gatewright.netlink.messages import Message, attribute
 
 OURS, THEIRS = ip_address("203.0.113.1"), ip_address("203.0.113.2")
 PACKET = KernelSelector(

@@ -5,49 +5,12 @@ import socket
 import struct
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gatewright.dataplane.kernel.netlink import (
-    DUMP,
-    Message,
-    NetlinkError,
-    NetlinkSocket,
-    attribute,
-    attributes,
-    frame,
-    split,
-)
+from gatewright.dataplane.kernel.netlink import NetlinkError, NetlinkSocket
+from gatewright.netlink.messages import DUMP, Message, attributes
 
 GET_LINK = 18  # linux/rtnetlink.h: RTM_GETLINK, which everybody may ask
 INTERFACE = struct.Struct("=BxHiII")
-
-
-def test_a_frame_has_length_kind_flags_and_sequence() -> None:
-    data = frame(Message(0x13, b"abc", 0x200), 7, 0x4)
-    assert data == bytes.fromhex("13000000 1300 0502 07000000 00000000") + b"abc\0"
-
-
-@given(st.lists(st.tuples(st.integers(16, 0xFFFF), st.binary(max_size=40)), max_size=5))
-def test_frames_are_split_again(messages: list[tuple[int, bytes]]) -> None:
-    data = b"".join(frame(Message(*each), number) for number, each in enumerate(messages))
-    found = [(number, each.kind, each.payload) for number, each in split(data)]
-    assert found == [(number, *each) for number, each in enumerate(messages)]
-
-
-@given(st.binary(max_size=300))
-def test_hostile_octets_are_read_to_where_they_make_sense(data: bytes) -> None:
-    list(split(data))
-    attributes(data)
-
-
-@given(st.dictionaries(st.integers(1, 0x3FFF), st.binary(max_size=20), max_size=5))
-def test_attributes_are_read_back(wanted: dict[int, bytes]) -> None:
-    assert attributes(b"".join(attribute(*each) for each in wanted.items())) == wanted
-
-
-def test_a_message_shows_no_octets_since_they_may_be_keys() -> None:
-    assert "secret" not in repr(Message(0x10, b"secret"))
 
 
 @pytest.fixture

@@ -27,11 +27,12 @@ from gatewright.dataplane.kernel.layout import (
     pack_address,
     pack_sa_id,
 )
-from gatewright.dataplane.kernel.netlink import Message, NetlinkSocket
+from gatewright.dataplane.kernel.netlink import NetlinkSocket
 from gatewright.dataplane.kernel.plane import KernelDataPlane
 from gatewright.iana.algorithms import CIPHER_BY_NAME
 from gatewright.ipsec.association import ChildSa
 from gatewright.ipsec.selectors import IPAddress
+from gatewright.netlink.messages import Message
 from tests.support.policies import entry
 from tests.support.scapy_esp import child_sa
 from tests.unit.dataplane.kernel.doubles import FakeKernel, NoKernel

@@ -19,8 +19,8 @@ from gatewright.dataplane.kernel.layout import (
     unpack_policy,
     unpack_template,
 )
-from gatewright.dataplane.kernel.netlink import attributes
 from gatewright.dataplane.kernel.policies import Policies
+from gatewright.netlink.messages import attributes
 from gatewright.policy.compiled import SpdEntry
 from tests.support.policies import entry
 from tests.unit.dataplane.kernel.doubles import FakeKernel

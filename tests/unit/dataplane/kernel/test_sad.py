@@ -19,9 +19,9 @@ from gatewright.dataplane.kernel.layout import (
     unpack_replay,
     unpack_sa,
 )
-from gatewright.dataplane.kernel.netlink import Message, attributes
 from gatewright.iana.algorithms import CIPHER_BY_NAME
 from gatewright.ipsec.association import ChildSa, Encapsulation
+from gatewright.netlink.messages import Message, attributes
 from tests.support.policies import selector
 from tests.support.scapy_esp import child_sa
 

@@ -16,7 +16,7 @@ from gatewright.dataplane.kernel.layout import (
     Way,
     unpack_policy,
 )
-from gatewright.dataplane.kernel.netlink import EXCLUSIVE
+from gatewright.netlink.messages import EXCLUSIVE
 from gatewright.policy.compiled import Action, SpdEntry
 from tests.support.policies import entry, selector
 

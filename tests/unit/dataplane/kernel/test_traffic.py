@@ -5,10 +5,11 @@ from typing import cast
 from gatewright.dataplane.kernel import sad
 from gatewright.dataplane.kernel.associations import Associations
 from gatewright.dataplane.kernel.layout import SELECTOR_SIZE, Attribute
-from gatewright.dataplane.kernel.netlink import NetlinkSocket, attribute
+from gatewright.dataplane.kernel.netlink import NetlinkSocket
 from gatewright.dataplane.kernel.traffic import Traffic
 from gatewright.iana.algorithms import CIPHER_BY_NAME
 from gatewright.ipsec.association import ChildSa
+from gatewright.netlink.messages import attribute
 from tests.support.scapy_esp import child_sa
 from tests.unit.dataplane.kernel.doubles import FakeKernel
 

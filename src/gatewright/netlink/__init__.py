@@ -1,0 +1,1 @@
+"""Netlink messages to octets and back, for whoever speaks to the kernel."""
