@@ -13,7 +13,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Protocol
 
-from gatewright.dataplane.kernel.sockets import bypass
+from gatewright.dataplane.kernel.udp import bound
 from gatewright.host.names import MARK
 from gatewright.ike.machine import IKE_PORT, Address, Datagram
 from gatewright.ipsec.selectors import IPAddress
@@ -26,11 +26,6 @@ _SO_RCVBUFFORCE = 33
 _SO_MEMINFO = 55  # nine counters of 32 bits, the last one of datagrams dropped
 _MEMINFO = struct.Struct("9I")
 _BATCH = 64  # datagrams taken before others in the loop have their turn
-_IP_MTU_DISCOVER = 10
-_IPV6_MTU_DISCOVER = 23
-_PMTUDISC_DONT = 0
-_IP_FREEBIND = 15
-_IPV6_FREEBIND = 78
 
 
 class SocketError(Exception):
@@ -132,31 +127,17 @@ def _nobody(datagram: Datagram) -> None:
 
 
 def _open(address: IPAddress, mark: int) -> socket.socket:
-    version6 = address.version == 6
-    opened = socket.socket(
-        socket.AF_INET6 if version6 else socket.AF_INET,
-        socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
-    )
     try:
-        if version6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            # An address that duplicate address detection still looks at can be bound already.
-            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
-            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT)
-        else:
-            opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
-            # Large IKE messages may be fragmented on the way rather than be lost.
-            opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
-        with suppress(OSError):  # as much as the system allows without the right to more
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
-        bypass(opened)
-        opened.bind((str(address), IKE_PORT))
+        return bound(address, IKE_PORT, mark, _enlarge)
     except OSError as error:
-        opened.close()
         raise SocketError(_explain(address, error)) from error
-    return opened
+
+
+def _enlarge(opened: socket.socket) -> None:
+    """The receive buffer, as far as the system allows without the right to more."""
+    with suppress(OSError):
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
 
 
 def _explain(address: IPAddress, error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Sockets beside the kernel's IPsec: the policy of our own, and UDP port 4500 (RFC 3948).
+"""UDP port 4500 beside the kernel's IPsec (RFC 3948).
 
 On port 4500 the kernel takes ESP and keepalives for itself; what has the non-ESP marker in front
 comes to us.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from gatewright.dataplane.interface import DataPlaneError, IkeDatagram
-from gatewright.dataplane.kernel.layout import KernelSelector, PolicyHead, Verdict, Way
+from gatewright.dataplane.kernel.udp import bound
 from gatewright.ipsec.selectors import IPAddress
 
 NAT_T_PORT = 4500
@@ -20,32 +20,7 @@ NON_ESP_MARKER = bytes(4)
 _KEEPALIVE = b"\xff"
 _LARGEST = 65535
 _BATCH = 64
-# linux/in.h, linux/in6.h, linux/udp.h
-_IP_FREEBIND, _IP_MTU_DISCOVER, _IP_XFRM_POLICY = 15, 10, 17
-_IPV6_MTU_DISCOVER, _IPV6_XFRM_POLICY, _IPV6_FREEBIND = 23, 35, 78
-_PMTUDISC_DONT = 0
-_UDP_ENCAP, _ESP_IN_UDP = 100, 2
-
-
-def bypass(opened: socket.socket) -> None:
-    """IKE is not traffic of the policy, whatever addresses that speaks of.
-
-    Nothing is done where the kernel has no IPsec.
-    """
-    version6 = opened.family == socket.AF_INET6
-    anything = ip_network("::/0" if version6 else "0.0.0.0/0")
-    level, option = (
-        (socket.IPPROTO_IPV6, _IPV6_XFRM_POLICY)
-        if version6
-        else (socket.IPPROTO_IP, _IP_XFRM_POLICY)
-    )
-    for way in (Way.IN, Way.OUT):
-        policy = PolicyHead(KernelSelector(anything, anything), way, Verdict.ALLOW, 0)
-        try:
-            opened.setsockopt(level, option, policy.pack())
-        except OSError as error:
-            if error.errno not in (errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EPERM):
-                raise
+_UDP_ENCAP, _ESP_IN_UDP = 100, 2  # linux/udp.h
 
 
 class NatTSockets:
@@ -113,29 +88,16 @@ class NatTSockets:
 
 
 def _open(address: IPAddress, mark: int) -> socket.socket:
-    version6 = address.version == 6
-    opened = socket.socket(
-        socket.AF_INET6 if version6 else socket.AF_INET,
-        socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
-    )
     try:
-        if version6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
-            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT)
-        else:
-            opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
-            opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
-        bypass(opened)
-        opened.setsockopt(socket.IPPROTO_UDP, _UDP_ENCAP, _ESP_IN_UDP)
-        opened.bind((str(address), NAT_T_PORT))
+        return bound(address, NAT_T_PORT, mark, _take_esp_out)
     except OSError as error:
-        opened.close()
         raise OSError(
             error.errno, f"UDP port {NAT_T_PORT} of {address}: {error.strerror}"
         ) from None
-    return opened
+
+
+def _take_esp_out(opened: socket.socket) -> None:
+    opened.setsockopt(socket.IPPROTO_UDP, _UDP_ENCAP, _ESP_IN_UDP)
 
 
 def _explain(error: OSError) -> str:
