@@ -128,15 +128,7 @@ class Associations:
 
     def stands(self, half: sad.Half) -> bool:
         """Whether the kernel still has it."""
-        try:
-            self._kernel.request(half.get())
-        except NetlinkError as error:
-            if error.errno in _GONE:
-                return False
-            raise DataPlaneError(f"The kernel does not show an SA: {error}.") from None
-        except OSError as error:
-            raise DataPlaneError(f"The kernel does not show an SA: {error}.") from None
-        return True
+        return self._asked([half.get()], "does not show an SA") is not None
 
     def broken(self) -> list[int]:
         """By their inbound SPI the pairs of which somebody took a half away."""
@@ -177,19 +169,23 @@ class Associations:
 
     def _take_out(self, half: sad.Half) -> Replay | None:
         """Delete one half, and give how far it had counted; None when it was gone."""
-        try:
-            answers = self._kernel.request(half.get())
-            self._kernel.request(half.delete())
-        except NetlinkError as error:
-            if error.errno in _GONE:
-                return None
-            raise DataPlaneError(f"The kernel does not give an SA back: {error}.") from None
-        except OSError as error:
-            raise DataPlaneError(f"The kernel does not give an SA back: {error}.") from None
-        for answer in answers:
+        answers = self._asked([half.get(), half.delete()], "does not give an SA back")
+        for answer in answers or ():
             have = attributes(answer.payload[SA_SIZE:])
             return unpack_replay(have.get(Attribute.REPLAY_EXTENDED), have.get(Attribute.REPLAY))
         return None
+
+    def _asked(self, messages: Sequence[Message], failed: str) -> list[Message] | None:
+        """What was answered to one after the other; None when the SA that they name is gone."""
+        answers: list[Message] = []
+        try:
+            for message in messages:
+                answers += self._kernel.request(message)
+        except (NetlinkError, OSError) as error:
+            if isinstance(error, NetlinkError) and error.errno in _GONE:
+                return None
+            raise DataPlaneError(f"The kernel {failed}: {error}.") from None
+        return answers
 
     def _ask(self, message: Message, sa: ChildSa) -> None:
         try:
