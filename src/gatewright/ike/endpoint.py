@@ -44,7 +44,7 @@ from gatewright.ike.outputs import (
     Transmit,
     UpdateTransport,
 )
-from gatewright.ike.pad import Pad
+from gatewright.ike.pad import Pad, same_ike_settings
 from gatewright.ike.spis import SpiAllocator
 from gatewright.ike.table import SessionTable
 from gatewright.ike.timers import TimerQueue
@@ -189,7 +189,7 @@ class Endpoint:
         self._held_down.clear()
         self._forget_strangers(replaced, now)
         for old in replaced:
-            if not self._stays(old):
+            if not self._pad.keeps(old):
                 self._close_tunnel(old, now, "the policy was changed")
             elif old != (new := self._pad[old.name]):
                 self._replace_children(old, new, now)
@@ -289,7 +289,7 @@ class Endpoint:
         connection, child = found
         # One under older settings is being closed, and must not bring them back.
         session = self._sessions.best(
-            connection.name, lambda each: _same_ike_settings(each.connection, connection)
+            connection.name, lambda each: same_ike_settings(each.connection, connection)
         )
         if session is None:
             local = Address(connection.local, IKE_PORT)
@@ -346,13 +346,9 @@ class Endpoint:
         for session in self._sessions.half_open():
             side = session.connection
             candidates = replaced.between(side.version, side.local, side.remote)
-            if not all(self._stays(each) for each in candidates):
+            if not all(self._pad.keeps(each) for each in candidates):
                 session.close(now, "the policy was changed")
                 self._collect(session, now)
-
-    def _stays(self, old: Connection) -> bool:
-        new = self._pad.get(old.name)
-        return new is not None and _same_ike_settings(old, new)
 
     def _replace_children(self, old: Connection, new: Connection, now: float) -> None:
         kept = set(new.children)
@@ -487,21 +483,3 @@ class Endpoint:
         for child in connection.children if connection else ():
             if child.start is StartMode.ALWAYS:
                 self._demand.failed(child.policy_id, now, again=True)
-
-
-def _same_ike_settings(old: Connection, new: Connection) -> bool:
-    """Whether an IKE SA made under ``old`` is as good under ``new``."""
-    return _ike_settings(old) == _ike_settings(new)
-
-
-def _ike_settings(connection: Connection) -> tuple[object, ...]:
-    return (
-        connection.version,
-        connection.local,
-        connection.remote,
-        connection.local_identity,
-        connection.remote_identity,
-        connection.authentication,
-        connection.proposals,
-        connection.nat_traversal,
-    )

@@ -39,3 +39,26 @@ class Pad:
     ) -> Sequence[Connection]:
         """Whom a stranger at ``remote`` can turn out to be."""
         return self._by_addresses.get((version, local, remote), ())
+
+    def keeps(self, old: Connection) -> bool:
+        """Whether IKE SAs of a connection of another PAD may stay."""
+        new = self.get(old.name)
+        return new is not None and same_ike_settings(old, new)
+
+
+def same_ike_settings(old: Connection, new: Connection) -> bool:
+    """Whether an IKE SA made under ``old`` is as good under ``new``."""
+    return _ike_settings(old) == _ike_settings(new)
+
+
+def _ike_settings(connection: Connection) -> tuple[object, ...]:
+    return (
+        connection.version,
+        connection.local,
+        connection.remote,
+        connection.local_identity,
+        connection.remote_identity,
+        connection.authentication,
+        connection.proposals,
+        connection.nat_traversal,
+    )

@@ -35,3 +35,12 @@ def test_versions_and_endpoints_are_kept_apart() -> None:
     pad = Pad([old, far])
     assert list(pad.between(IkeVersion.V1, LOCAL, REMOTE)) == [old]
     assert list(pad.between(IkeVersion.V2, LOCAL, ELSEWHERE)) == [far]
+
+
+def test_an_ike_sa_stays_while_what_it_was_made_of_does() -> None:
+    branch = connection("branch", child(1))
+    pad = Pad([branch])
+    assert pad.keeps(connection("branch", child(2)))  # children have SAs of their own
+    assert not pad.keeps(connection("depot", child(1)))
+    assert not pad.keeps(replace(branch, remote=ELSEWHERE))
+    assert not pad.keeps(replace(branch, proposals=()))
