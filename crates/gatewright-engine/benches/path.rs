@@ -18,8 +18,7 @@ use gatewright_io::{
     Encapsulation, Outgoing, PathReport, ReceiveBatch, Sent, Socket, Tun, TunOffload,
     VNET_HEADER_LEN,
 };
-use gatewright_offload::{GsoType, VirtioNetHeader};
-use gatewright_packet::emit::Ipv4Header;
+use gatewright_reference::{bulk, sent_frame};
 use gatewright_spd::{Action, Entry, Selector, Selectors};
 
 /// As TCP makes them in a tunnel with an inner MTU of 1,400.
@@ -131,30 +130,10 @@ impl Socket for BenchSocket {
 
 /// A 64 KiB frame of TCP with timestamps as the kernel hands it over.
 fn frame() -> Vec<u8> {
-    let payload = SEGMENT * SEGMENTS;
-    let mut packet = vec![0; 52];
-    let mut header = Ipv4Header::new([192, 168, 10, 5].into(), [10, 20, 0, 5].into(), 6);
-    header.dont_fragment = true;
-    header
-        .emit(packet.first_chunk_mut().unwrap(), 32 + payload)
-        .unwrap();
-    packet[20..24].copy_from_slice(&[0x80, 0, 0x01, 0xbb]);
-    packet[32..34].copy_from_slice(&[0x80, 0x10]);
-    packet[40..44].copy_from_slice(&[1, 1, 8, 10]);
-    packet.resize(52 + payload, 0x5a);
-    let virtio = VirtioNetHeader {
-        needs_checksum: true,
-        gso: GsoType::TcpV4,
-        header_len: 52,
-        gso_size: u16::try_from(SEGMENT).unwrap(),
-        checksum_start: 20,
-        checksum_offset: 16,
-        ..VirtioNetHeader::default()
-    };
-    let mut frame = virtio.emit().to_vec();
-    assert_eq!(frame.len(), VNET_HEADER_LEN);
-    frame.extend_from_slice(&packet);
-    frame
+    let packet = bulk([192, 168, 10, 5], [10, 20, 0, 5], SEGMENT * SEGMENTS);
+    let (header, octets) = sent_frame(&packet, u16::try_from(SEGMENT).unwrap());
+    assert_eq!(header.len(), VNET_HEADER_LEN);
+    [&header[..], &octets].concat()
 }
 
 fn network(third: [u8; 3]) -> Vec<Selector> {

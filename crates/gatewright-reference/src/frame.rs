@@ -1,7 +1,7 @@
 //! Super-packets: what a host gives to a device with offload, and what the device makes of it.
 
 use crate::checksum::checksum;
-use crate::packet::{flags, Ip, Packet, Upper};
+use crate::packet::{flags, Ip, Packet, Tcp, Upper, V4};
 
 /// `VIRTIO_NET_HDR_GSO_NONE` (virtio 1.2 section 5.1.6).
 pub const GSO_NONE: u8 = 0;
@@ -48,6 +48,35 @@ pub fn cut(packet: &Packet, size: usize) -> Vec<Packet> {
         one
     };
     (0..count).map(segment).collect()
+}
+
+/// `len` octets of data as a TCP sender under full load makes them: IPv4, and timestamps in TCP.
+#[must_use]
+pub fn bulk(source: [u8; 4], destination: [u8; 4], len: usize) -> Packet {
+    Packet {
+        ip: Ip::V4(V4 {
+            class: 0,
+            identification: 0,
+            flags: 0b010,
+            offset: 0,
+            ttl: 64,
+            source,
+            destination,
+            options: Vec::new(),
+        }),
+        upper: Upper::Tcp(Tcp {
+            source: 0x8000,
+            destination: 443,
+            sequence: 0,
+            acknowledgement: 0,
+            reserved: 0,
+            flags: flags::ACK,
+            window: 0,
+            urgent: 0,
+            options: [&[1, 1, 8, 10][..], &[0; 8]].concat(),
+            payload: vec![0x5a; len],
+        }),
+    }
 }
 
 /// The offload header and the octets with which a host hands `packet` to its device to be cut into

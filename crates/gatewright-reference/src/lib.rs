@@ -14,7 +14,9 @@ mod reassembly;
 pub mod strategies;
 
 pub use checksum::checksum;
-pub use frame::{cut, cut_frame, joinable, sent_frame, GSO_NONE, GSO_TCP4, GSO_TCP6, GSO_UDP};
+pub use frame::{
+    bulk, cut, cut_frame, joinable, sent_frame, GSO_NONE, GSO_TCP4, GSO_TCP6, GSO_UDP,
+};
 pub use judge::{judge, Judgement};
 pub use packet::{flags, Extension, Ip, Packet, Tcp, Udp, Upper, V4, V6};
 pub use reassembly::reassemble;
