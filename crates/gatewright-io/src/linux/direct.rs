@@ -159,12 +159,13 @@ impl Direct {
             Turn::Show => return Ok(Outcome::Raw(1)),
             Turn::Raw | Turn::Ask => return Ok(Outcome::Raw(same.count())),
         };
-        let fitting = same.take_while(|other| other.len <= hop.mtu).count();
+        let longest = hop.mtu.min(TransmitRing::LONGEST_FRAME - ETHERNET_LEN);
+        let fitting = same.take_while(|other| other.len <= longest).count();
         if fitting == 0 {
             // The raw socket says so to whom it concerns.
             return Ok(Outcome::Raw(1));
         }
-        match self.send_frames(&hop, arena, &messages[..fitting]) {
+        match self.send_frames(&hop, longest, arena, &messages[..fitting]) {
             Ok(taken) => Ok(Outcome::Sent(taken)),
             Err(error) if is_congestion(&error) => Err(error),
             Err(_) => {
@@ -174,8 +175,15 @@ impl Direct {
         }
     }
 
-    fn send_frames(&self, hop: &Hop, arena: &[u8], messages: &[Outgoing]) -> io::Result<usize> {
-        let mut ring = self.take_ring(hop.mtu + ETHERNET_LEN)?;
+    /// `longest`: octets of the longest packet that may come by this way.
+    fn send_frames(
+        &self,
+        hop: &Hop,
+        longest: usize,
+        arena: &[u8],
+        messages: &[Outgoing],
+    ) -> io::Result<usize> {
+        let mut ring = self.take_ring(longest + ETHERNET_LEN)?;
         let packets = messages
             .iter()
             .map(|message| &arena[message.start..message.start + message.len]);

@@ -2,6 +2,11 @@
 //!
 //! Frames are laid into memory that is shared with the kernel, and one system call sends them all.
 //! Unlike sendmmsg it does not offer the processor to others after each of them.
+//!
+//! The kernel could take the frames by reference to these pages, and does so unless told otherwise.
+//! A frame that ends in a socket of the same machine (virtual Ethernet, a bridge) then costs new
+//! pages and a second copy on its way, and each layer that looks at a header has to fetch it first.
+//! The header of PACKET_VNET_HDR says how much of a frame to copy at once; it says: all.
 
 use std::io;
 use std::mem::{size_of, zeroed};
@@ -13,12 +18,17 @@ use std::time::Duration;
 use super::check;
 use super::option::{set_option, try_option};
 use super::poll::wait_writable;
+use crate::tun::VNET_HEADER_LEN;
 
 /// `TPACKET_V2` of linux/if_packet.h.
 const TPACKET_V2: libc::c_int = 1;
-/// Octets of a slot before the frame: `struct tpacket2_hdr`, aligned.
+/// Octets of a slot before what is sent: `struct tpacket2_hdr`, aligned.
 const SLOT_HEADER: usize = 32;
-/// Where in it `tp_len` stands, the frame's length; `tp_status` stands first.
+/// Octets of a slot before the frame: a `struct virtio_net_hdr` as well.
+const FRAME_AT: usize = SLOT_HEADER + VNET_HEADER_LEN;
+/// Where in the latter `hdr_len` stands: the octets to copy.
+const COPY_LENGTH_AT: usize = SLOT_HEADER + 2;
+/// Where `tp_len` stands, the length of the offload header and the frame; `tp_status` stands first.
 const LENGTH_AT: usize = 4;
 /// Octets of a block, which is contiguous in the kernel's memory.
 const BLOCK: usize = 1 << 16;
@@ -45,11 +55,14 @@ pub(crate) struct TransmitRing {
 unsafe impl Send for TransmitRing {}
 
 impl TransmitRing {
+    /// Octets of the largest frame of any ring.
+    pub(crate) const LONGEST_FRAME: usize = BLOCK - FRAME_AT;
+
     /// A ring of `slots` slots for frames of up to `frame` octets, whose packets have a mark.
     ///
     /// Fails with [`io::ErrorKind::PermissionDenied`] without CAP_NET_RAW.
     pub(crate) fn open(frame: usize, slots: usize, mark: u32, buffer: u32) -> io::Result<Self> {
-        let slot = (frame + SLOT_HEADER).next_power_of_two().clamp(2048, BLOCK);
+        let slot = (frame + FRAME_AT).next_power_of_two().clamp(2048, BLOCK);
         let slots = slots.next_multiple_of(BLOCK / slot);
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // Protocol 0: it receives nothing.
@@ -76,6 +89,7 @@ impl TransmitRing {
             libc::PACKET_VERSION,
             TPACKET_V2,
         )?;
+        set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_VNET_HDR, 1)?;
         let memory = map(&socket, slot, slots)?;
         Ok(Self {
             socket,
@@ -86,9 +100,9 @@ impl TransmitRing {
         })
     }
 
-    /// Octets of the largest frame.
+    /// Octets of the largest frame of this one.
     pub(crate) fn longest_frame(&self) -> usize {
-        self.slot - SLOT_HEADER
+        self.slot - FRAME_AT
     }
 
     /// Sends frames, each a header and a packet, through an interface, in order, as many as there
@@ -151,14 +165,19 @@ impl TransmitRing {
         let len = header.len() + packet.len();
         assert!(len <= self.longest_frame(), "a frame fits its slot");
         let place = self.place(ahead);
-        // SAFETY: a slot has room for its header and `longest_frame` octets behind it, as was
-        // asserted, and is ours, as the caller saw; the sources cannot overlap with it, since
-        // nothing gives out references to this memory.
+        // SAFETY: a slot has room for both headers and `longest_frame` octets behind them, as was
+        // asserted, and is ours, as the caller saw; it is aligned to its own size, and both lengths
+        // stand at multiples of theirs; the sources cannot overlap with it, since nothing gives out
+        // references to this memory.
         unsafe {
-            let octets = place.add(SLOT_HEADER);
+            place.add(SLOT_HEADER).write_bytes(0, VNET_HEADER_LEN);
+            // A slot is shorter than 64 KiB.
+            place.add(COPY_LENGTH_AT).cast::<u16>().write(len as u16);
+            let octets = place.add(FRAME_AT);
             std::ptr::copy_nonoverlapping(header.as_ptr(), octets, header.len());
             std::ptr::copy_nonoverlapping(packet.as_ptr(), octets.add(header.len()), packet.len());
-            place.add(LENGTH_AT).cast::<u32>().write(len as u32);
+            let length = (len + VNET_HEADER_LEN) as u32;
+            place.add(LENGTH_AT).cast::<u32>().write(length);
         }
         self.status(ahead).store(SEND_REQUEST, Ordering::Release);
     }
