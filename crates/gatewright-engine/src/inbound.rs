@@ -18,10 +18,11 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use arrayvec::ArrayVec;
 use gatewright_esp::outer::{decapsulate_ecn, Ecn};
 use gatewright_esp::{OpenError, Payload};
 use gatewright_io::{Encapsulation, ReceiveBatch, Tun, TunOffload, VNET_HEADER_LEN};
-use gatewright_offload::Coalescer;
+use gatewright_offload::{Coalescer, MAX_PIECES};
 use gatewright_packet::mss::is_syn;
 use gatewright_packet::{set_traffic_class, FlowKey, IpPacket, Ipv4Packet};
 use gatewright_spd::Fit;
@@ -43,7 +44,7 @@ const KEEPALIVE: [u8; 1] = [0xff];
 const NON_ESP_MARKER: [u8; 4] = [0; 4];
 
 /// Parts of one write: the offload header, the joined packet's headers, and its pieces.
-const MAX_PARTS: usize = 2 + 512;
+const MAX_PARTS: usize = 2 + MAX_PIECES;
 
 /// The inbound half of a worker.
 pub(crate) struct InboundPath {
@@ -314,17 +315,17 @@ impl Opened {
                 coalescer.seal();
                 for frame in coalescer.frames() {
                     let virtio = frame.virtio.emit();
-                    let mut parts = [IoSlice::new(&[]); MAX_PARTS];
-                    parts[0] = IoSlice::new(&virtio);
-                    parts[1] = IoSlice::new(frame.headers);
-                    let (mut used, mut octets) = (2, 0);
-                    for (part, piece) in parts[2..].iter_mut().zip(frame.pieces()) {
+                    // Filled as far as it is used: a frame may be a lone acknowledgement.
+                    let mut parts = ArrayVec::<IoSlice<'_>, MAX_PARTS>::new();
+                    parts.push(IoSlice::new(&virtio));
+                    parts.push(IoSlice::new(frame.headers));
+                    let mut octets = 0;
+                    for piece in frame.pieces().take(MAX_PIECES) {
                         let packet = piece.octets(slots);
                         octets += packet.len();
-                        *part = IoSlice::new(&packet[frame.skip..]);
-                        used += 1;
+                        parts.push(IoSlice::new(&packet[frame.skip..]));
                     }
-                    write_frame(context, tun, &parts[..used], used - 2, octets);
+                    write_frame(context, tun, &parts, parts.len() - 2, octets);
                 }
                 coalescer.clear();
             }

@@ -21,6 +21,7 @@ use candidate::Candidate;
 use group::Group;
 
 pub use candidate::MAX_HEADERS_LEN;
+pub use group::MAX_PIECES;
 
 /// How many flows are looked through for one that continues.
 const OPEN_FLOWS: usize = 16;

@@ -15,6 +15,6 @@ mod split;
 mod testing;
 mod virtio;
 
-pub use coalesce::{Coalescer, Frame, Pieces, MAX_HEADERS_LEN};
+pub use coalesce::{Coalescer, Frame, Pieces, MAX_HEADERS_LEN, MAX_PIECES};
 pub use split::{SplitError, Splitter};
 pub use virtio::{GsoType, VirtioNetHeader, VIRTIO_NET_HEADER_LEN};

@@ -11,7 +11,7 @@ const MAX_FRAME: usize = 65_535;
 /// The kernel takes no more segments of UDP than this in one frame (`UDP_MAX_SEGMENTS`).
 const MAX_UDP_SEGMENTS: usize = 64;
 /// Pieces of one frame: below what one vectored write takes, headers included.
-const MAX_PIECES: usize = 512;
+pub const MAX_PIECES: usize = 512;
 
 /// A frame, or a packet that nothing can join.  `first` and `last` are its pieces.
 #[derive(Debug)]
