@@ -17,6 +17,7 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use gatewright_esp::outer::{decapsulate_ecn, Ecn};
@@ -28,7 +29,7 @@ use gatewright_packet::{set_traffic_class, FlowKey, IpPacket, Ipv4Packet};
 use gatewright_spd::Fit;
 
 use crate::association::Association;
-use crate::control::{Shared, SocketSlot};
+use crate::control::{Shared, SocketSlot, Tables};
 use crate::counters::{Count, DropReason};
 use crate::event::Event;
 use crate::handover::{Outbox, Parcel};
@@ -219,16 +220,22 @@ fn owner_of(context: &Context<'_>, data: &[u8], arrival: Arrival) -> usize {
     let Some(spi) = data.get(start..).and_then(|esp| esp.first_chunk()) else {
         return context.worker;
     };
-    let spi = u32::from_be_bytes(*spi);
-    match context.tables.inbound.get(spi) {
-        Some(pair) => pair.owner,
-        None => {
-            // Installed since this batch began, as in `process_esp`.
-            let newer = context.shared.newer_tables(context.tables.generation);
-            let pair = newer.as_ref().and_then(|tables| tables.inbound.get(spi));
-            pair.map_or(context.worker, |pair| pair.owner)
-        }
+    let mut newer = None;
+    pair_of(context, u32::from_be_bytes(*spi), &mut newer).map_or(context.worker, |pair| pair.owner)
+}
+
+/// The pair of an SPI.  `newer` holds the tables that it is found in when it was installed since
+/// this batch began: the peer's first packet may be as fast as that.
+fn pair_of<'a>(
+    context: &Context<'a>,
+    spi: u32,
+    newer: &'a mut Option<Arc<Tables>>,
+) -> Option<&'a Arc<Association>> {
+    if let Some(pair) = context.tables.inbound.get(spi) {
+        return Some(pair);
     }
+    *newer = context.shared.newer_tables(context.tables.generation);
+    newer.as_ref()?.inbound.get(spi)
 }
 
 fn lay_aside(
@@ -410,16 +417,8 @@ fn process_esp(
     let [s0, s1, s2, s3, n0, n1, n2, n3] = *header;
     let spi = u32::from_be_bytes([s0, s1, s2, s3]);
     let sequence = u32::from_be_bytes([n0, n1, n2, n3]);
-    let newer;
-    let pair = match context.tables.inbound.get(spi) {
-        Some(pair) => pair,
-        None => {
-            // Installed since this batch began: the peer's first packet may be as fast as that.
-            newer = context.shared.newer_tables(context.tables.generation);
-            let pair = newer.as_ref().and_then(|tables| tables.inbound.get(spi));
-            pair.ok_or(DropReason::UnknownSpi)?
-        }
-    };
+    let mut newer = None;
+    let pair = pair_of(context, spi, &mut newer).ok_or(DropReason::UnknownSpi)?;
     if pair.transport.encapsulation != arrival.encapsulation {
         return Err(DropReason::Encapsulation);
     }
