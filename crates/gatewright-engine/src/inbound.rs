@@ -9,21 +9,18 @@
 //! 5. `admit`: the inner packet must be one that the SA was negotiated for (RFC 4301 section 5.2);
 //!    the outer congestion mark is carried over (RFC 6040).
 //! 6. `note_peer`: the standby of the pair ends; a peer that moved is reported.
-//! 7. `write_frames`: the packets of the batch go to the TUN device, those of one TCP or UDP flow
-//!    joined to one frame where the device takes that.  No payload is copied.
+//! 7. `Opened::write_frames`: the packets of the batch go to the TUN device.
 //!
 //! The functions stand in this order.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrayvec::ArrayVec;
 use gatewright_esp::outer::{decapsulate_ecn, Ecn};
 use gatewright_esp::{OpenError, Payload};
-use gatewright_io::{Encapsulation, ReceiveBatch, Tun, TunOffload, VNET_HEADER_LEN};
-use gatewright_offload::{Coalescer, MAX_PIECES};
+use gatewright_io::{Encapsulation, ReceiveBatch, Tun, TunOffload};
 use gatewright_packet::mss::is_syn;
 use gatewright_packet::{set_traffic_class, FlowKey, IpPacket, Ipv4Packet};
 use gatewright_spd::Fit;
@@ -33,6 +30,7 @@ use crate::control::{Shared, SocketSlot, Tables};
 use crate::counters::{Count, DropReason};
 use crate::event::Event;
 use crate::handover::{Outbox, Parcel};
+use crate::opened::{Location, Opened};
 use crate::outbound::Context;
 
 /// Datagrams of one system call.
@@ -44,52 +42,11 @@ const KEEPALIVE: [u8; 1] = [0xff];
 /// Octets before an IKE message on the NAT traversal port (RFC 3948 section 2.2).
 const NON_ESP_MARKER: [u8; 4] = [0; 4];
 
-/// Parts of one write: the offload header, the joined packet's headers, and its pieces.
-const MAX_PARTS: usize = 2 + MAX_PIECES;
-
 /// The inbound half of a worker.
 pub(crate) struct InboundPath {
     batch: ReceiveBatch,
     opened: Opened,
     outbox: Outbox<Arrival>,
-}
-
-/// What was opened of a batch.
-enum Opened {
-    /// The device takes joined packets.
-    Joined(Coalescer<Location>),
-    Single(Vec<Location>),
-}
-
-/// Where an inner packet lies: in which slot of the batch, and where in it.
-#[derive(Debug, Clone, Copy)]
-struct Location {
-    slot: usize,
-    start: usize,
-    end: usize,
-}
-
-impl Location {
-    fn octets(self, slots: &impl Slots) -> &[u8] {
-        &slots.slot(self.slot)[self.start..self.end]
-    }
-}
-
-impl Opened {
-    fn new(offload: TunOffload) -> Self {
-        if offload.checksum && offload.tso4 && offload.tso6 {
-            Self::Joined(Coalescer::new(offload.uso))
-        } else {
-            Self::Single(Vec::new())
-        }
-    }
-
-    fn push(&mut self, packet: &[u8], location: Location) {
-        match self {
-            Self::Joined(coalescer) => coalescer.push(packet, location),
-            Self::Single(locations) => locations.push(location),
-        }
-    }
 }
 
 /// Where a datagram came from and to.
@@ -253,24 +210,6 @@ fn lay_aside(
     }
 }
 
-/// What received datagrams lie in.
-trait Slots {
-    /// What lies in a slot now.
-    fn slot(&self, index: usize) -> &[u8];
-}
-
-impl Slots for ReceiveBatch {
-    fn slot(&self, index: usize) -> &[u8] {
-        self.octets(index)
-    }
-}
-
-impl Slots for Parcel<Arrival> {
-    fn slot(&self, index: usize) -> &[u8] {
-        self.octets(index)
-    }
-}
-
 impl Opened {
     /// Takes a datagram to its end, or keeps where its inner packet lies.  `place`: in which slot
     /// and how far into it the datagram begins.
@@ -307,54 +246,6 @@ impl Opened {
             Effect::None
         }
     }
-
-    /// Writes what was opened.
-    fn write_frames(&mut self, context: &Context<'_>, slots: &impl Slots, tun: &mut dyn Tun) {
-        match self {
-            Self::Single(locations) => {
-                for location in locations.drain(..) {
-                    let packet = location.octets(slots);
-                    let frame = [IoSlice::new(&[0; VNET_HEADER_LEN]), IoSlice::new(packet)];
-                    write_frame(context, tun, &frame, 1, packet.len());
-                }
-            }
-            Self::Joined(coalescer) => {
-                coalescer.seal();
-                for frame in coalescer.frames() {
-                    let virtio = frame.virtio.emit();
-                    // Filled as far as it is used: a frame may be a lone acknowledgement.
-                    let mut parts = ArrayVec::<IoSlice<'_>, MAX_PARTS>::new();
-                    parts.push(IoSlice::new(&virtio));
-                    parts.push(IoSlice::new(frame.headers));
-                    let mut octets = 0;
-                    for piece in frame.pieces().take(MAX_PIECES) {
-                        let packet = piece.octets(slots);
-                        octets += packet.len();
-                        parts.push(IoSlice::new(&packet[frame.skip..]));
-                    }
-                    write_frame(context, tun, &parts, parts.len() - 2, octets);
-                }
-                coalescer.clear();
-            }
-        }
-    }
-}
-
-/// One frame of `packets` packets that have `octets` octets in all.
-fn write_frame(
-    context: &Context<'_>,
-    tun: &mut dyn Tun,
-    frame: &[IoSlice<'_>],
-    packets: usize,
-    octets: usize,
-) {
-    let packets = packets as u64;
-    if tun.write(frame).is_err() {
-        return context.counters.drop_many(DropReason::TunWrite, packets);
-    }
-    context.counters.add(Count::TunFramesWritten, 1);
-    context.counters.add(Count::PacketsIn, packets);
-    context.counters.add(Count::BytesIn, octets as u64);
 }
 
 /// What came of one datagram: where its inner packet lies, if it has one.

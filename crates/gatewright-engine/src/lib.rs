@@ -27,6 +27,7 @@ mod handover;
 mod inbound;
 mod link;
 mod mss;
+mod opened;
 mod outbound;
 mod owners;
 mod path;
