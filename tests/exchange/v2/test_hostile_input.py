@@ -13,13 +13,13 @@ from gatewright.iana.ikev2 import ExchangeType, NotifyType, PayloadType, Protoco
 from gatewright.ike.machine import Address
 from gatewright.ike.outputs import Fault, IkeSaClosed, MessageDropped
 from gatewright.ike.v2 import exchanges, selectors
+from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.rules import Shape
 from gatewright.ike.v2.sa import IkeSa
 from gatewright.ike.v2.selectors import Fit, Selectors
 from gatewright.ike.v2.tasks import init
 from gatewright.ike.v2.tasks.auth import Authenticate
 from gatewright.ike.v2.tasks.task import Inbound
-from gatewright.policy.compiled import Child
 from gatewright.wire.isakmp import Header
 from gatewright.wire.v2.message import Head, Message, Payload, emit_message
 from gatewright.wire.v2.payloads.auth import AuthPayload
@@ -302,7 +302,7 @@ def test_selectors_beyond_those_offered_are_a_violation(monkeypatch: pytest.Monk
     wide = [selector("0.0.0.0/0")]
     narrow = selectors.choose_child
 
-    def widened(children: Sequence[Child], local: Selectors, remote: Selectors) -> Fit:
+    def widened(children: ChildIndex, local: Selectors, remote: Selectors) -> Fit:
         return replace(narrow(children, local, remote), local=tuple(wide))
 
     monkeypatch.setattr(selectors, "choose_child", widened)

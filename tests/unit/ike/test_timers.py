@@ -38,3 +38,24 @@ def test_it_agrees_with_a_dictionary(settings: list[tuple[int, float | None]]) -
     while (due := queue.pop_due(50.0)) is not None:
         popped.add(due)
     assert popped == {owner for owner, when in model.items() if when <= 50.0}
+
+
+def test_timers_that_are_always_put_off_do_not_pile_up() -> None:
+    queue: TimerQueue[int] = TimerQueue()
+    for round_ in range(1000):
+        for owner in range(10):
+            queue.set(owner, 1000.0 + round_)
+    assert len(queue) < 200
+    assert [queue.pop_due(1999.0) for _ in range(11)] == [*range(10), None]
+
+
+def test_outdated_entries_do_not_pile_up() -> None:
+    queue: TimerQueue[int] = TimerQueue()
+    for owner in range(10):
+        queue.set(owner, 1e9)
+    for turn in range(5000):
+        queue.set(turn % 10, 1000.0 + turn)
+        queue.set(turn % 10, 1e9)
+    assert len(queue) < 100
+    assert queue.next_timeout() == 1e9
+    assert sorted(iter(lambda: queue.pop_due(1e9), None)) == list(range(10))

@@ -14,6 +14,7 @@ from gatewright.iana.algorithms import Group
 from gatewright.iana.ikev2 import NotifyType, PayloadType
 from gatewright.ike.spis import FIRST_USABLE_SPI
 from gatewright.ike.v2 import selectors
+from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.children import ChildEntry
 from gatewright.ike.v2.errors import InvalidSyntax, PeerRefused
 from gatewright.ike.v2.lifetimes import soft_limit
@@ -101,7 +102,7 @@ class ChildOffer:
 
 
 def answer(
-    sa: IkeSa, children: Sequence[Child], payloads: Sequence[Payload], *, with_group: bool
+    sa: IkeSa, children: ChildIndex, payloads: Sequence[Payload], *, with_group: bool
 ) -> tuple[Terms, list[Payload]]:
     """The responder's half: the terms, and the payloads SA, TSi, TSr of the response.
 
@@ -142,14 +143,14 @@ def _outbound_spi(chosen: Chosen[EspProposal]) -> int:
 
 
 def _more_possible(
-    children: Sequence[Child], fit: selectors.Fit, local: Selectors, remote: Selectors
+    children: ChildIndex, fit: selectors.Fit, local: Selectors, remote: Selectors
 ) -> bool:
     """Whether another child would take more of what was asked for (RFC 7296 section 2.9)."""
     return any(
         child is not fit.child
         and selectors.meet(child.local, local)
         and selectors.meet(child.remote, remote)
-        for child in children
+        for child in children.meeting(local, remote)
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum
 
 from gatewright.ike.machine import Timing
@@ -17,6 +17,7 @@ from gatewright.ike.outputs import (
     Output,
     UpdateTransport,
 )
+from gatewright.ike.timers import TimerQueue
 from gatewright.ike.v2.path import Path
 from gatewright.ipsec.association import ChildSa
 from gatewright.ipsec.selectors import TrafficSelector
@@ -44,9 +45,12 @@ class PeerRekey:
     lowest_nonce: bytes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ChildEntry:
-    """One child SA; times in seconds, None for never."""
+    """One child SA; times in seconds, None for never.
+
+    ``watcher`` is called after each change: whoever keeps entries by what stands in them.
+    """
 
     sa: ChildSa
     child: Child
@@ -59,6 +63,14 @@ class ChildEntry:
     peer_rekey: PeerRekey | None = None
     remove_at: float | None = None
     activate_at: float | None = None
+    watcher: Callable[[ChildEntry], None] | None = field(default=None, repr=False)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        # The last field of all: before it is there, the entry is being made.
+        watcher = getattr(self, "watcher", None)
+        if watcher is not None:
+            watcher(self)
 
     @property
     def spi_in(self) -> int:
@@ -81,10 +93,18 @@ class ChildEntry:
 
 
 class Children:
-    """The child SAs by inbound SPI.  ``outputs`` is where to put what the data plane is to do."""
+    """The child SAs by inbound SPI.  ``outputs`` is where to put what the data plane is to do.
+
+    One IKE SA may have ten thousand: nothing here that is asked for each message looks at all.
+    """
 
     def __init__(self, outputs: list[Output]) -> None:
         self._entries: dict[int, ChildEntry] = {}
+        self._by_policy: dict[int, dict[int, ChildEntry]] = {}
+        self._by_outbound: dict[int, dict[int, ChildEntry]] = {}
+        self._policy_of: dict[int, int] = {}
+        self._timers: TimerQueue[int] = TimerQueue()
+        self._changed: dict[int, None] = {}  # whose timers are out of date
         self._outputs = outputs
 
     def __iter__(self) -> Iterator[ChildEntry]:
@@ -96,17 +116,25 @@ class Children:
     def get(self, spi_in: int) -> ChildEntry | None:
         return self._entries.get(spi_in)
 
+    @property
+    def any_standing(self) -> bool:
+        newest_first = reversed(self._entries.values())  # those that linger are old
+        return any(entry.standing for entry in newest_first)
+
+    def of_policy(self, policy_id: int) -> list[ChildEntry]:
+        """Those of one child of the policy, oldest first."""
+        return list(self._by_policy.get(policy_id, {}).values())
+
     def by_outbound(self, spi_out: int) -> ChildEntry | None:
         """The one that the peer knows by this SPI."""
-        return next((each for each in self if each.sa.spi_out == spi_out and each.standing), None)
+        known = self._by_outbound.get(spi_out, {}).values()
+        return next((each for each in known if each.standing), None)
 
     def serving(
         self, child: Child, trigger: tuple[TrafficSelector, TrafficSelector] | None
     ) -> ChildEntry | None:
         """A usable SA of this child, and if a packet is given, one that carries it."""
-        for entry in self:
-            if entry.child.policy_id != child.policy_id:
-                continue
+        for entry in self.of_policy(child.policy_id):
             if entry.state not in (ChildState.INSTALLED, ChildState.REKEYING):
                 continue
             if trigger is None or (
@@ -116,10 +144,38 @@ class Children:
                 return entry
         return None
 
+    # --- the ways to an entry ----------------------------------------------------------------
+
+    def _take_in(self, entry: ChildEntry) -> None:
+        self._entries[entry.spi_in] = entry
+        self._by_outbound.setdefault(entry.sa.spi_out, {})[entry.spi_in] = entry
+        entry.watcher = self._note_change
+
+    def _note_change(self, entry: ChildEntry) -> None:
+        spi_in, policy_id = entry.spi_in, entry.child.policy_id
+        self._changed[spi_in] = None
+        if self._policy_of.get(spi_in) != policy_id:
+            self._forget_policy(spi_in)
+            self._policy_of[spi_in] = policy_id
+            self._by_policy.setdefault(policy_id, {})[spi_in] = entry
+
+    def _forget_policy(self, spi_in: int) -> None:
+        policy_id = self._policy_of.pop(spi_in, None)
+        if policy_id is not None:
+            _remove_from(self._by_policy, policy_id, spi_in)
+
+    def _let_go(self, entry: ChildEntry) -> None:
+        entry.watcher = None
+        del self._entries[entry.spi_in]
+        _remove_from(self._by_outbound, entry.sa.spi_out, entry.spi_in)
+        self._forget_policy(entry.spi_in)
+        self._changed.pop(entry.spi_in, None)
+        self._timers.set(entry.spi_in, None)
+
     # --- changes -----------------------------------------------------------------------------
 
     def install(self, entry: ChildEntry, *, initiator: bool, replaces: int | None) -> None:
-        self._entries[entry.spi_in] = entry
+        self._take_in(entry)
         self._outputs.append(InstallChildSa(entry.sa, replaces))
         self._outputs.append(ChildSaEstablished(entry.sa, initiator, replaces))
 
@@ -136,9 +192,9 @@ class Children:
         if entry.sa.outbound_standby:
             self._outputs.append(ActivateChildSa(spi_in))
 
-    def activate_settled(self, now: float) -> None:
+    def activate_settled(self, entries: Iterable[ChildEntry], now: float) -> None:
         """The peer has had the time to install what we answered."""
-        for entry in self:
+        for entry in entries:
             if entry.activate_at is not None and entry.activate_at <= now:
                 entry.activate_at = None
                 self.activate(entry.spi_in)
@@ -175,12 +231,13 @@ class Children:
         entry.remove_at = now + overlap
 
     def _remove(self, entry: ChildEntry, reason: str) -> None:
-        del self._entries[entry.spi_in]
+        self._let_go(entry)
         self._outputs.append(DeleteChildSa(entry.spi_in, reason))
 
-    def remove_lingering(self, now: float) -> None:
-        for entry in self:
-            if entry.remove_at is not None and entry.remove_at <= now:
+    def remove_lingering(self, entries: Iterable[ChildEntry], now: float) -> None:
+        for entry in entries:
+            known = self._entries.get(entry.spi_in) is entry
+            if known and entry.remove_at is not None and entry.remove_at <= now:
                 self._remove(entry, "rekeyed")
 
     def remove_all(self, reason: str) -> None:
@@ -200,38 +257,39 @@ class Children:
 
     def give_to(self, heir: Children) -> None:
         """An IKE SA that replaces this one inherits the child SAs (RFC 7296 section 2.8.2)."""
-        heir._entries.update(self._entries)
-        self._entries.clear()
+        for entry in self:
+            self._let_go(entry)
+            heir._take_in(entry)
 
     # --- time --------------------------------------------------------------------------------
 
     def next_timeout(self) -> float | None:
-        times = (entry.next_timeout() for entry in self)
-        return min((time for time in times if time is not None), default=None)
+        self._set_timers()
+        return self._timers.next_timeout()
 
-    def to_rekey(self, now: float) -> list[ChildEntry]:
-        """Those that have had most of their lifetime."""
-        return [
-            entry
-            for entry in self
-            if entry.state is ChildState.INSTALLED
-            and entry.rekey_at is not None
-            and entry.rekey_at <= now < entry.expire_at
-        ]
+    def due(self, now: float) -> list[ChildEntry]:
+        """Those whose time has come for something, oldest first."""
+        self._set_timers()
+        found = []
+        while (spi_in := self._timers.pop_due(now)) is not None:
+            found.append(self._entries[spi_in])
+            self._changed[spi_in] = None
+        return sorted(found, key=lambda entry: entry.since)
 
-    def expired(self, now: float) -> list[ChildEntry]:
-        return [entry for entry in self if entry.standing and entry.expire_at <= now]
+    def _set_timers(self) -> None:
+        for spi_in in self._changed:
+            self._timers.set(spi_in, self._entries[spi_in].next_timeout())
+        self._changed.clear()
 
     def twin(self, entry: ChildEntry) -> ChildEntry | None:
         """Another SA that carries the same traffic.
 
         It comes to be when both sides make the same child SA at once.
         """
-        for other in self:
+        for other in self.of_policy(entry.child.policy_id):
             if (
                 other is not entry
                 and other.state is ChildState.INSTALLED
-                and other.child.policy_id == entry.child.policy_id
                 and other.sa.local == entry.sa.local
                 and other.sa.remote == entry.sa.remote
             ):
@@ -240,6 +298,26 @@ class Children:
 
     def snapshot(self, now: float) -> tuple[ChildSaSnapshot, ...]:
         return tuple(_snapshot(entry, now) for entry in self)
+
+
+def needs_rekey(entry: ChildEntry, now: float) -> bool:
+    """Whether it has had most of its lifetime."""
+    return (
+        entry.state is ChildState.INSTALLED
+        and entry.rekey_at is not None
+        and entry.rekey_at <= now < entry.expire_at
+    )
+
+
+def has_expired(entry: ChildEntry, now: float) -> bool:
+    return entry.standing and entry.expire_at <= now
+
+
+def _remove_from(index: dict[int, dict[int, ChildEntry]], key: int, spi_in: int) -> None:
+    members = index.get(key, {})
+    members.pop(spi_in, None)
+    if not members:
+        index.pop(key, None)
 
 
 def lesser(one: ChildEntry, other: ChildEntry) -> ChildEntry:

@@ -48,6 +48,6 @@ def _serves(child: ChildSaSnapshot, entry: ChildEntry) -> bool:
 
 def superfluous(sa: IkeSa) -> bool:
     """Whether this IKE SA has nothing left to do that a rival does not."""
-    if sa.current is not None or any(True for _ in sa.agenda):
+    if sa.current is not None or sa.agenda:
         return False
-    return not any(entry.standing for entry in sa.children) and bool(_rivals(sa))
+    return not sa.children.any_standing and bool(_rivals(sa))

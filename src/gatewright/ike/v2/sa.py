@@ -17,6 +17,7 @@ from gatewright.ike.outputs import (
     Output,
 )
 from gatewright.ike.v2.agenda import Agenda
+from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.children import Children
 from gatewright.ike.v2.errors import ExchangeError
 from gatewright.ike.v2.keyring import Keyring
@@ -82,9 +83,18 @@ class IkeSa:
     timers: dict[Timer, float] = field(default_factory=dict)
     peer_rekey: PeerIkeRekey | None = None
     current: Task | None = None  # whose request is outstanding
+    _selectable: ChildIndex | None = None
 
     def __post_init__(self) -> None:
         self.children = Children(self.outputs)
+
+    @property
+    def selectable(self) -> ChildIndex:
+        """The children that a peer can ask for."""
+        children = self.connection.children
+        if self._selectable is None or self._selectable.children is not children:
+            self._selectable = ChildIndex(children)
+        return self._selectable
 
     # --- outputs -----------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 from gatewright.iana.ikev2 import TsType
 from gatewright.ike.outputs import Difference
+from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.errors import PeerViolation, TsUnacceptable
 from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.policy.compiled import Child
@@ -92,7 +93,7 @@ class Fit:
 
 
 def choose_child(
-    children: Sequence[Child], local: Sequence[TrafficSelector], remote: Sequence[TrafficSelector]
+    children: ChildIndex, local: Sequence[TrafficSelector], remote: Sequence[TrafficSelector]
 ) -> Fit:
     """The responder's choice among the children of a connection; raises `TsUnacceptable`.
 
@@ -101,23 +102,20 @@ def choose_child(
     initiator has in hand), then the one that takes most.  Comparing is quadratic: of selectors
     without end, which no policy that mirrors ours has, only the first are looked at.
     """
-    most = max([_ENOUGH, *(1 + len(side) for child in children for side in _sides(child))])
+    most = max(_ENOUGH, 1 + children.most_selectors)
     local, remote = local[:most], remote[:most]
     fits = [
-        Fit(child, narrow(child.local, local), narrow(child.remote, remote)) for child in children
+        Fit(child, narrow(child.local, local), narrow(child.remote, remote))
+        for child in children.meeting(local, remote)
     ]
     fits = [fit for fit in fits if fit.local and fit.remote]
     if not fits:
         raise TsUnacceptable(
             "the traffic selectors of the peer do not meet those of any rule here: make the "
             "networks of both sides mirror each other",
-            _selector_differences(children, local, remote),
+            _selector_differences(children.children, local, remote),
         )
     return max(fits, key=lambda fit: _goodness(fit, local, remote))
-
-
-def _sides(child: Child) -> tuple[Selectors, Selectors]:
-    return child.local, child.remote
 
 
 def meet(ours: Sequence[TrafficSelector], theirs: Sequence[TrafficSelector]) -> bool:

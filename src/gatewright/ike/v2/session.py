@@ -17,7 +17,7 @@ from gatewright.ike.outputs import (
     PeerSilent,
     SendNatKeepalive,
 )
-from gatewright.ike.v2.children import ChildEntry, ChildState, lesser
+from gatewright.ike.v2.children import ChildEntry, ChildState, has_expired, lesser, needs_rekey
 from gatewright.ike.v2.errors import ExchangeError
 from gatewright.ike.v2.exchanges import Exchanges
 from gatewright.ike.v2.path import Path
@@ -31,7 +31,7 @@ from gatewright.ike.v2.tasks.init import Initiate
 from gatewright.ike.v2.tasks.liveness import CheckLiveness
 from gatewright.ike.v2.tasks.rekey_child import RekeyChild
 from gatewright.ike.v2.tasks.rekey_ike import RekeyIke
-from gatewright.ike.v2.tasks.task import Task
+from gatewright.ike.v2.tasks.task import Purpose, Subject
 from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.policy.compiled import Child, Connection
 from gatewright.wire.isakmp import NO_SPI, SPI_LENGTH, Header
@@ -142,6 +142,10 @@ class IkeSession:
         return self._sa.standing and not self._leaving
 
     @property
+    def nat(self) -> str:
+        return self._sa.path.nat
+
+    @property
     def closed(self) -> bool:
         return self._sa.state is State.CLOSED
 
@@ -170,8 +174,7 @@ class IkeSession:
     @property
     def _leaving(self) -> bool:
         """Whether it is on its way out, if only the window has room for saying so."""
-        waits = any(isinstance(task, DeleteIke) for task in self._sa.agenda)
-        return self._sa.state in _CLOSING or waits
+        return self._sa.state in _CLOSING or self._sa.agenda.has(Subject(Purpose.END))
 
     def take_outputs(self) -> list[Output]:
         outputs = list(self._sa.outputs)
@@ -201,8 +204,8 @@ class IkeSession:
         if self._leaving:
             self._begin_anew(child, now, trigger)
             return
-        under_way: list[Task] = [*sa.agenda, *([sa.current] if sa.current is not None else [])]
-        if any(task.creates(child) for task in under_way):
+        subject = Subject(Purpose.NEW_CHILD, child.policy_id)
+        if sa.agenda.has(subject) or (sa.current is not None and sa.current.subject == subject):
             return
         if sa.children.serving(child, trigger) is None:
             sa.agenda.add(CreateChild(child, trigger))
@@ -311,13 +314,16 @@ class IkeSession:
 
     def _handle_children(self, now: float) -> None:
         sa = self._sa
-        for entry in sa.children.expired(now):
-            sa.children.deleted(entry, now, "its lifetime ended", 0.0)
-            sa.agenda.add(DeleteSpi(entry.spi_in))
-        for entry in sa.children.to_rekey(now):
-            self._renew(entry, now)
-        sa.children.remove_lingering(now)
-        sa.children.activate_settled(now)
+        due = sa.children.due(now)
+        for entry in due:
+            if has_expired(entry, now):
+                sa.children.deleted(entry, now, "its lifetime ended", 0.0)
+                sa.agenda.add(DeleteSpi(entry.spi_in))
+        for entry in due:
+            if needs_rekey(entry, now):
+                self._renew(entry, now)
+        sa.children.remove_lingering(due, now)
+        sa.children.activate_settled(due, now)
 
     def _renew(self, entry: ChildEntry, now: float) -> None:
         """Most of its lifetime is over: rekey it, unless another SA carries its traffic."""
@@ -333,9 +339,9 @@ class IkeSession:
 
     def _rekey(self, entry: ChildEntry) -> None:
         entry.rekey_at = None
-        agenda = self._sa.agenda
-        if not any(isinstance(task, RekeyChild) and task.entry is entry for task in agenda):
-            agenda.add(RekeyChild(entry))
+        task = RekeyChild(entry)
+        if not self._sa.agenda.has(task.subject):
+            self._sa.agenda.add(task)
 
     def _handle_timer(self, timer: Timer, now: float) -> None:
         sa = self._sa

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gatewright.ike.v2.agenda import Agenda
+from gatewright.ike.v2.tasks.child_create import CreateChild
 from gatewright.ike.v2.tasks.liveness import CheckLiveness
+from tests.support.gateways import child
 
 
 def test_in_order_with_the_urgent_one_first() -> None:
@@ -44,3 +46,37 @@ def test_tasks_can_be_taken_out_again() -> None:
     assert list(agenda) == [tasks[1]]
     agenda.clear()
     assert list(agenda) == []
+
+
+def test_what_a_task_is_about_is_known_as_long_as_it_waits() -> None:
+    agenda, heir = Agenda(), Agenda()
+    tasks = [CreateChild(child(policy_id=number), None) for number in range(4)]
+    agenda.add(tasks[0])
+    agenda.add_first(tasks[1])
+    agenda.postpone(tasks[2], 10.0)
+    agenda.postpone(tasks[3], 10.0)
+    assert [agenda.has(task.subject) for task in tasks] == [True] * 4
+    agenda.remove(tasks[3])
+    assert agenda.next() is tasks[1]
+    assert [agenda.has(task.subject) for task in tasks] == [True, False, True, False]
+    agenda.give_to(heir)
+    assert [agenda.has(task.subject) for task in tasks] == [False] * 4
+    assert [heir.has(task.subject) for task in tasks] == [True, False, True, False]
+    assert bool(heir)
+    assert not agenda
+
+
+def test_what_waits_is_known_by_its_subject() -> None:
+    agenda, heir = Agenda(), Agenda()
+    first, second = CreateChild(child(policy_id=1), None), CreateChild(child(policy_id=2), None)
+    agenda.add(first)
+    agenda.postpone(second, 10.0)
+    assert [agenda.has(each.subject) for each in (first, second)] == [True, True]
+    assert not agenda.has(CreateChild(child(policy_id=3), None).subject)
+    agenda.next()
+    assert not agenda.has(first.subject)
+    agenda.give_to(heir)
+    assert (agenda.has(second.subject), heir.has(second.subject)) == (False, True)
+    heir.remove(second)
+    assert not heir.has(second.subject)
+    assert not heir

@@ -19,7 +19,7 @@ from tests.unit.ike.v2.linked import NOW, established
 
 def agree(a: IkeSa, b: IkeSa, *, with_group: bool = False) -> tuple[Terms, Terms]:
     offer = ChildOffer(a, a.connection.children[0], None, with_group=with_group)
-    theirs, payloads = answer(b, b.connection.children, offer.payloads(), with_group=with_group)
+    theirs, payloads = answer(b, b.selectable, offer.payloads(), with_group=with_group)
     return offer.accepted(payloads), theirs
 
 
@@ -69,7 +69,7 @@ def test_the_order_of_tsi_and_tsr_in_a_message_is_no_matter() -> None:
     a, b = established()
     offer = ChildOffer(a, a.connection.children[0], None, with_group=False)
     security, tsi, tsr = offer.payloads()
-    terms, answers = answer(b, b.connection.children, [tsr, tsi, security], with_group=False)
+    terms, answers = answer(b, b.selectable, [tsr, tsi, security], with_group=False)
     assert terms.local == (NET_B,)
     assert offer.accepted(list(reversed(answers))).local == (NET_A,)
     assert tsi.payload_type == PayloadType.TSI
@@ -91,4 +91,4 @@ def test_a_reserved_spi_is_refused() -> None:
     assert isinstance(security, SaPayload)
     bad = SaPayload(tuple(replace(each, spi=b"\0\0\0\xff") for each in security.proposals))
     with pytest.raises(InvalidSyntax, match="255"):
-        answer(b, b.connection.children, [bad, *rest], with_group=False)
+        answer(b, b.selectable, [bad, *rest], with_group=False)

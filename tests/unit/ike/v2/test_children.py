@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
+import pytest
+
 from gatewright.ike.machine import Address
 from gatewright.ike.outputs import (
     ActivateChildSa,
@@ -14,7 +16,14 @@ from gatewright.ike.outputs import (
     Output,
     UpdateTransport,
 )
-from gatewright.ike.v2.children import ChildEntry, Children, ChildState, lesser
+from gatewright.ike.v2.children import (
+    ChildEntry,
+    Children,
+    ChildState,
+    has_expired,
+    lesser,
+    needs_rekey,
+)
 from gatewright.ike.v2.path import Path
 from gatewright.ipsec.association import ChildSa, SaKeys
 from gatewright.ipsec.secret import Secret
@@ -94,9 +103,11 @@ def test_a_pair_that_was_replaced_lingers_inbound_and_the_new_one_is_activated()
     assert children.by_outbound(0x2001) is None  # the peer does not have it any more
     assert children.next_timeout() == 15.0
 
-    children.remove_lingering(14.9)
+    assert children.due(14.9) == []
+    children.remove_lingering([old, new], 14.9)
     assert len(children) == 2
-    children.remove_lingering(15.0)
+    assert children.due(15.0) == [old]
+    children.remove_lingering([old], 15.0)
     assert outputs[-1] == DeleteChildSa(0x1001, "rekeyed")
     assert len(children) == 1
 
@@ -155,11 +166,13 @@ def test_the_time_to_rekey_and_the_time_to_go() -> None:
     one = entry(rekey_at=900.0, expire_at=1000.0)
     children, _ = table(one)
     assert children.next_timeout() == 900.0
-    assert (children.to_rekey(899.0), children.to_rekey(900.0)) == ([], [one])
-    assert children.to_rekey(1000.0) == []
-    assert (children.expired(999.0), children.expired(1000.0)) == ([], [one])
+    assert (children.due(899.0), children.due(900.0)) == ([], [one])
+    assert (needs_rekey(one, 899.0), needs_rekey(one, 900.0)) == (False, True)
+    assert not needs_rekey(one, 1000.0)
+    assert (has_expired(one, 999.0), has_expired(one, 1000.0)) == (False, True)
     one.state = ChildState.REKEYING
-    assert (children.to_rekey(900.0), children.next_timeout()) == ([], 1000.0)
+    assert not needs_rekey(one, 900.0)
+    assert (children.due(900.0), children.next_timeout()) == ([], 1000.0)
 
 
 def test_of_twins_both_sides_choose_the_same_one() -> None:
@@ -180,3 +193,69 @@ def test_a_snapshot_tells_state_and_times() -> None:
     assert (snapshot.algorithms, snapshot.encapsulation) == ("aes-128-gcm", "esp")
     assert (snapshot.state, snapshot.age) == ("installed", 100.0)
     assert (snapshot.rekey_in, snapshot.expires_in) == (800.0, 900.0)
+
+
+def test_of_many_pairs_those_alone_are_looked_at_whose_time_has_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = [entry(0x1000 + n, 0x2000 + n, rekey_at=900.0 + n) for n in range(200)]
+    children, _ = table(*many)
+    assert children.next_timeout() == 900.0
+    asked = []
+    next_timeout = ChildEntry.next_timeout
+
+    def counting(one: ChildEntry) -> float | None:
+        asked.append(one)
+        return next_timeout(one)
+
+    monkeypatch.setattr(ChildEntry, "next_timeout", counting)
+    assert children.due(901.0) == many[:2]
+    many[7].rekey_at = 5.0
+    assert children.next_timeout() == 5.0
+    assert sorted(one.spi_in for one in asked) == [0x1000, 0x1001, 0x1007]
+
+
+def test_an_heir_finds_what_it_inherits() -> None:
+    one = entry()
+    children, _ = table(one)
+    heir = Children([])
+    children.give_to(heir)
+    assert (len(children), children.next_timeout(), children.of_policy(1)) == (0, None, [])
+    assert heir.by_outbound(0x2001) is one
+    assert (heir.next_timeout(), heir.of_policy(1)) == (900.0, [one])
+    one.rekey_at = 800.0
+    assert (children.next_timeout(), heir.next_timeout()) == (None, 800.0)
+
+
+def test_of_many_children_only_those_that_changed_are_asked_for_their_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entries = [entry(0x1000 + n, 0x2000 + n, rekey_at=900.0 + n) for n in range(500)]
+    children, _ = table(*entries)
+    assert children.next_timeout() == 900.0
+    asked: list[int] = []
+    times = ChildEntry.next_timeout
+
+    def counting(self: ChildEntry) -> float | None:
+        asked.append(self.spi_in)
+        return times(self)
+
+    monkeypatch.setattr(ChildEntry, "next_timeout", counting)
+    entries[0].rekey_at = None
+    entries[7].state = ChildState.REKEYING
+    assert children.next_timeout() == 901.0
+    assert children.due(902.0) == entries[1:3]
+    assert asked == [0x1000, 0x1007]
+
+
+def test_a_pair_is_found_by_its_policy_also_when_that_gets_another_number() -> None:
+    one = entry()
+    children, _ = table(one)
+    assert children.of_policy(1) == [one]
+    one.child = child(policy_id=2)
+    assert (children.of_policy(1), children.of_policy(2)) == ([], [one])
+    heir = Children([])
+    children.give_to(heir)
+    assert (children.of_policy(2), heir.of_policy(2)) == ([], [one])
+    one.rekey_at = 5.0
+    assert (children.next_timeout(), heir.next_timeout()) == (None, 5.0)

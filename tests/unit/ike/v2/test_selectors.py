@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gatewright.iana.ikev2 import PayloadType
 from gatewright.ike.outputs import Difference
+from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.errors import PeerViolation, TsUnacceptable
 from gatewright.ike.v2.selectors import (
     Fit,
@@ -102,18 +103,20 @@ TWO = child(name="two", policy_id=2, remote=[selector("10.2.0.0/16")])
     ],
 )
 def test_the_child_that_fits_best(remote: list[str], name: str) -> None:
-    fit = choose_child([ONE, TWO], [NET_A], [selector(each) for each in remote])
+    fit = choose_child(ChildIndex([ONE, TWO]), [NET_A], [selector(each) for each in remote])
     assert fit.child.name == name
 
 
 def test_a_child_that_takes_all_goes_before_one_that_takes_a_part() -> None:
     part, whole = child(local=[selector("192.168.10.0/25")]), child()
-    assert choose_child([part, whole], [NET_A], [NET_B]) == Fit(whole, (NET_A,), (NET_B,))
+    assert choose_child(ChildIndex([part, whole]), [NET_A], [NET_B]) == Fit(
+        whole, (NET_A,), (NET_B,)
+    )
 
 
 def test_no_child_fits_and_the_side_that_differs_is_named() -> None:
     with pytest.raises(TsUnacceptable) as caught:
-        choose_child([ONE, TWO], [NET_A], [selector("172.16.0.0/12")])
+        choose_child(ChildIndex([ONE, TWO]), [NET_A], [selector("172.16.0.0/12")])
     assert caught.value.differences == (
         Difference("remote traffic selector", "10.1.0.0/16, 10.2.0.0/16", "172.16.0.0/12"),
     )
@@ -122,7 +125,7 @@ def test_no_child_fits_and_the_side_that_differs_is_named() -> None:
 def test_when_only_the_pairing_differs_both_sides_are_named() -> None:
     crossed = child(local=[NET_B], remote=[NET_A])
     with pytest.raises(TsUnacceptable) as caught:
-        choose_child([child(), crossed], [NET_A], [NET_A])
+        choose_child(ChildIndex([child(), crossed]), [NET_A], [NET_A])
     assert [each.item for each in caught.value.differences] == [
         "local traffic selector",
         "remote traffic selector",
@@ -166,11 +169,13 @@ def test_an_answer_of_overlapping_ranges_is_compared_pair_by_pair_and_no_more(
 def test_selectors_without_end_are_not_all_looked_at() -> None:
     wanted = [*overlapping(200), NET_A]
     with pytest.raises(TsUnacceptable) as caught:
-        choose_child([child()], wanted, [NET_B])
+        choose_child(ChildIndex([child()]), wanted, [NET_B])
     assert caught.value.differences[0].theirs.endswith("and 48 more")
 
 
 def test_as_many_as_the_policy_has_are() -> None:
     many = tuple(selector(f"192.168.{number}.0/24") for number in range(200))
-    fit = choose_child([child(local=many)], [selector("192.168.7.7/32"), *many], [NET_B])
+    fit = choose_child(
+        ChildIndex([child(local=many)]), [selector("192.168.7.7/32"), *many], [NET_B]
+    )
     assert set(fit.local) == set(many)

@@ -19,6 +19,7 @@ from gatewright.crypto.keymat_v2 import psk_auth, signed_octets
 from gatewright.iana.ikev2 import AuthMethod, ExchangeType, NotifyType, PayloadType
 from gatewright.ike.outputs import CloseOtherSessions, Difference, Fault
 from gatewright.ike.v2 import child_terms, identities, selectors
+from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.child_terms import ChildOffer, KeyMaterial
 from gatewright.ike.v2.errors import (
     AuthenticationFailed,
@@ -35,9 +36,9 @@ from gatewright.ike.v2.sa import Handshake, IkeSa
 from gatewright.ike.v2.states import Event
 from gatewright.ike.v2.tasks.child_create import CreateChild
 from gatewright.ike.v2.tasks.delete import DeleteIke, DeleteSpi
-from gatewright.ike.v2.tasks.task import Inbound, Task
+from gatewright.ike.v2.tasks.task import Inbound, Purpose, Subject, Task
 from gatewright.ipsec.secret import Secret
-from gatewright.policy.compiled import Child, Connection
+from gatewright.policy.compiled import Connection
 from gatewright.wire.v2.message import Payload, select
 from gatewright.wire.v2.payloads.auth import AuthPayload
 from gatewright.wire.v2.payloads.identification import IdPayload
@@ -68,8 +69,11 @@ class Authenticate(Task):
         self._offer = _first_child(sa)
         return [id_i, *contact, id_r, auth, *(self._offer.payloads() if self._offer else ())]
 
-    def creates(self, child: Child) -> bool:
-        return self._offer is not None and self._offer.child.policy_id == child.policy_id
+    @property
+    def subject(self) -> Subject | None:
+        if self._offer is None:
+            return None
+        return Subject(Purpose.NEW_CHILD, self._offer.child.policy_id)
 
     def response_shape(self, payloads: Sequence[Payload]) -> Shape:
         if first_error(payloads) is None and self._offer is not None:
@@ -198,7 +202,7 @@ def _with_wanted_child(proved: Sequence[Connection], payloads: Sequence[Payload]
     parts = {part.payload_type: part for part in select(payloads, TsPayload)}
     if len(proved) == 1 or len(parts) != 2:
         return proved[0]
-    children = [child for connection in proved for child in connection.children]
+    children = ChildIndex([child for connection in proved for child in connection.children])
     wanted_local, wanted_remote = (
         selectors.from_payload(parts[kind]) for kind in (PayloadType.TSR, PayloadType.TSI)
     )
@@ -257,7 +261,7 @@ def _respond_child(
     if len(parts) != 3:
         raise InvalidSyntax("an IKE_AUTH request with half a child SA")
     try:
-        terms, answers = child_terms.answer(sa, sa.connection.children, payloads, with_group=False)
+        terms, answers = child_terms.answer(sa, sa.selectable, payloads, with_group=False)
     except ExchangeError as error:
         notify = notify_for(error)
         assert notify is not None

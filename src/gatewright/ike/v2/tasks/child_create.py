@@ -16,6 +16,7 @@ from gatewright.crypto.groups import KeyExchange, generate
 from gatewright.iana.algorithms import Group
 from gatewright.iana.ikev2 import ExchangeType, NotifyType
 from gatewright.ike.v2 import child_terms
+from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.child_terms import ChildOffer, KeyMaterial, Terms, Trigger
 from gatewright.ike.v2.errors import (
     ExchangeError,
@@ -29,7 +30,7 @@ from gatewright.ike.v2.sa import NONCE_LENGTH, IkeSa
 from gatewright.ike.v2.states import State
 from gatewright.ike.v2.tasks import key_exchange
 from gatewright.ike.v2.tasks.delete import DeleteIke, DeleteSpi
-from gatewright.ike.v2.tasks.task import Inbound, Task
+from gatewright.ike.v2.tasks.task import Inbound, Purpose, Subject, Task
 from gatewright.ipsec.secret import Secret
 from gatewright.policy.compiled import Child
 from gatewright.wire.v2.message import Payload, select
@@ -115,8 +116,9 @@ class CreateChild(Task):
         self._child_exchange = ChildExchange(sa, self.child, self.trigger, self._groups_tried)
         return self._child_exchange.payloads()
 
-    def creates(self, child: Child) -> bool:
-        return self.child.policy_id == child.policy_id
+    @property
+    def subject(self) -> Subject:
+        return Subject(Purpose.NEW_CHILD, self.child.policy_id)
 
     def response_shape(self, payloads: Sequence[Payload]) -> Shape:
         return child_response_shape(payloads)
@@ -161,7 +163,7 @@ def respond(sa: IkeSa, inbound: Inbound, now: float) -> list[Payload]:
     if sa.state is not State.ESTABLISHED:
         raise TemporaryFailure("the IKE SA is being rekeyed or closed")
     refuse_too_many(sa, most_children(sa))
-    terms, material, answers = answer_exchange(sa, sa.connection.children, inbound.payloads)
+    terms, material, answers = answer_exchange(sa, sa.selectable, inbound.payloads)
     child_terms.establish_as_responder(sa, terms, material, now)
     return answers
 
@@ -178,7 +180,7 @@ def refuse_too_many(sa: IkeSa, limit: int) -> None:
 
 
 def answer_exchange(
-    sa: IkeSa, children: Sequence[Child], payloads: Sequence[Payload]
+    sa: IkeSa, children: ChildIndex, payloads: Sequence[Payload]
 ) -> tuple[Terms, KeyMaterial, list[Payload]]:
     """The responder's half, for a new child and for a rekey.
 

@@ -16,7 +16,7 @@ from gatewright.ike.v2.errors import ExchangeError
 from gatewright.ike.v2.rules import Shape
 from gatewright.ike.v2.sa import IkeSa
 from gatewright.ike.v2.states import Event, State
-from gatewright.ike.v2.tasks.task import Inbound, Task
+from gatewright.ike.v2.tasks.task import Inbound, Purpose, Subject, Task
 from gatewright.wire.v2.message import Payload
 from gatewright.wire.v2.payloads.delete import DeletePayload
 from gatewright.wire.v2.payloads.notify import NotifyPayload
@@ -92,6 +92,10 @@ class DeleteIke(Task):
     def __init__(self, reason: str, notify: NotifyPayload | None = None) -> None:
         self.reason = reason
         self._notify = notify
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(Purpose.END)
 
     def build(self, sa: IkeSa, now: float) -> Sequence[Payload] | None:
         del now

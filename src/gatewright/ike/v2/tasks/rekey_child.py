@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from gatewright.iana.algorithms import Group
 from gatewright.iana.ikev2 import ExchangeType, NotifyType, ProtocolId
 from gatewright.ike.v2 import child_terms
+from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.child_terms import KeyMaterial
 from gatewright.ike.v2.children import ChildEntry, ChildState, PeerRekey
 from gatewright.ike.v2.errors import (
@@ -42,7 +43,7 @@ from gatewright.ike.v2.tasks.child_create import (
     retry_after_temporary_failure,
 )
 from gatewright.ike.v2.tasks.delete import SPI_LENGTH, DeleteChild, DeleteSpi
-from gatewright.ike.v2.tasks.task import Inbound, Task
+from gatewright.ike.v2.tasks.task import Inbound, Purpose, Subject, Task
 from gatewright.wire.v2.message import Payload, select
 from gatewright.wire.v2.payloads.notify import NotifyPayload
 
@@ -56,6 +57,10 @@ class RekeyChild(Task):
         self.entry = entry
         self._groups_tried = groups_tried
         self._child_exchange: ChildExchange | None = None
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(Purpose.CHILD_REKEY, self.entry.spi_in)
 
     def build(self, sa: IkeSa, now: float) -> Sequence[Payload] | None:
         del now
@@ -149,7 +154,7 @@ def respond(sa: IkeSa, inbound: Inbound, now: float) -> list[Payload]:
         raise TemporaryFailure("the IKE SA is being rekeyed or closed")
     refuse_too_many(sa, 2 * most_children(sa))
     old = _rekeyed(sa, inbound.payloads)
-    terms, material, answers = answer_exchange(sa, [old.child], inbound.payloads)
+    terms, material, answers = answer_exchange(sa, ChildIndex([old.child]), inbound.payloads)
     new = child_terms.establish(sa, terms, material, now, replaces=old.spi_in, standby=True)
     if old.state is ChildState.REKEYING:
         old.peer_rekey = PeerRekey(new.spi_in, lowest_nonce(material))

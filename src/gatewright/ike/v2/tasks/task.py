@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 from gatewright.iana.ikev2 import ExchangeType
 from gatewright.ike.machine import Datagram
 from gatewright.ike.v2.errors import ExchangeError
 from gatewright.ike.v2.rules import Shape
-from gatewright.policy.compiled import Child
 from gatewright.wire.isakmp import Header
 from gatewright.wire.v2.message import Payload
 
@@ -28,6 +28,22 @@ class Inbound:
     payloads: tuple[Payload, ...]
 
 
+class Purpose(Enum):
+    """What a task is about, where others must not begin the same."""
+
+    NEW_CHILD = "makes a child SA of this policy"
+    CHILD_REKEY = "rekeys the child SA with this inbound SPI"
+    END = "ends the IKE SA"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A purpose, and the policy or SPI that it has, if it has one."""
+
+    purpose: Purpose
+    number: int = 0
+
+
 class Task(ABC):
     """One exchange that we begin.
 
@@ -42,10 +58,10 @@ class Task(ABC):
     def build(self, sa: IkeSa, now: float) -> Sequence[Payload] | None:
         """The payloads of the request; None when there is nothing to do any more."""
 
-    def creates(self, child: Child) -> bool:
-        """Whether it is about to make this child SA."""
-        del child
-        return False
+    @property
+    def subject(self) -> Subject | None:
+        """What nobody else need begin while this one waits or is under way."""
+        return None
 
     @abstractmethod
     def response_shape(self, payloads: Sequence[Payload]) -> Shape:

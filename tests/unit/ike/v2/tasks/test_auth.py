@@ -15,6 +15,7 @@ from gatewright.ike.v2.states import State
 from gatewright.ike.v2.tasks.auth import Authenticate, respond
 from gatewright.ike.v2.tasks.child_create import CreateChild
 from gatewright.ike.v2.tasks.delete import DeleteIke
+from gatewright.ike.v2.tasks.task import Purpose, Subject
 from gatewright.policy.compiled import Connection, Identity, IdentityType, PresharedKey
 from gatewright.wire.v2.message import Payload, select
 from gatewright.wire.v2.payloads.auth import AuthPayload
@@ -61,8 +62,7 @@ def test_the_child_that_waits_goes_along_with_its_packet() -> None:
     a.agenda.add(CreateChild(second, None))
     task = Authenticate()
     task.build(a, NOW)
-    assert task.creates(second)
-    assert not task.creates(child())
+    assert task.subject == Subject(Purpose.NEW_CHILD, second.policy_id)
     assert list(a.agenda) == []
 
 
