@@ -111,7 +111,7 @@ class Loop:
             case SaExpiring(spi_in, hard):
                 self.endpoint.child_expiring(spi_in, hard, now)
             case PeerMoved(spi_in, remote, remote_port):
-                self.endpoint.peer_moved(spi_in, Address(remote, remote_port), now)
+                self.endpoint.peer_moved(spi_in, Address(remote, remote_port))
             case FastPathLost(path):
                 self._trail.add(fast_path_lost(path))
 

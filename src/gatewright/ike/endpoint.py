@@ -12,7 +12,7 @@ Sans-IO, by the convention of `gatewright.ike.machine`.  The life of a datagram 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gatewright.ike.demand import Demand, Trigger, Wish
 from gatewright.ike.dialects import DIALECTS, Dialect
@@ -50,7 +50,7 @@ from gatewright.ike.table import SessionTable
 from gatewright.ike.timers import TimerQueue
 from gatewright.ike.verdicts import Accept, Refuse, Reply
 from gatewright.ipsec.selectors import IPAddress
-from gatewright.policy.compiled import Connection, IkeVersion, StartMode
+from gatewright.policy.compiled import Child, Connection, IkeVersion, StartMode
 from gatewright.wire.codec import Malformed
 from gatewright.wire.isakmp import NO_SPI, Header
 
@@ -174,7 +174,7 @@ class Endpoint:
             session.handle_timeout(now)
             self._collect(session, now)
         for wish in self._demand.take_due(now):
-            if not self._met_meanwhile(wish, now):
+            if not self._met_meanwhile(wish):
                 self._negotiate(wish, now)
 
     # --- what is wanted ----------------------------------------------------------------------
@@ -210,7 +210,7 @@ class Endpoint:
         connection = self._pad[tunnel]
         self._held_down.discard(tunnel)
         for child in connection.children:
-            if not self._has_child(connection, child.policy_id, now):
+            if not self._sessions.of_policy(child.policy_id):
                 self._demand.forget(child.policy_id)
                 self._negotiate(Wish(child.policy_id, None, now), now)
 
@@ -248,7 +248,7 @@ class Endpoint:
             session.delete_child(spi_in, now)
             self._collect(session, now)
 
-    def peer_moved(self, spi_in: int, remote: Address, now: float) -> None:
+    def peer_moved(self, spi_in: int, remote: Address) -> None:
         """Authentic ESP came from a new address: a NAT rebinding (RFC 7296 section 2.23).
 
         Followed for that SA at once; the session learns its own new address from the next
@@ -259,7 +259,7 @@ class Endpoint:
         session = self._sessions.owner(spi_in)
         if session is None:
             return
-        if session.snapshot(now).nat == "remote":
+        if session.nat == "remote":
             self._outputs.append(UpdateTransport(spi_in, str(remote.ip), remote.port))
         else:
             self._counters["peer_move_not_followed"] += 1
@@ -318,26 +318,14 @@ class Endpoint:
             for session in self._sessions.of_tunnel(connection.name)
         ]
 
-    def _has_child(self, connection: Connection, policy_id: int, now: float) -> bool:
-        return any(
-            child.policy_id == policy_id
-            for session in self._sessions_between(connection.local, connection.remote)
-            for child in session.snapshot(now).children
-        )
-
-    def _met_meanwhile(self, wish: Wish, now: float) -> bool:
+    def _met_meanwhile(self, wish: Wish) -> bool:
         """Whether what was wanted for being always on is there again (a rekey, the peer)."""
-        found = self._pad.child(wish.policy_id)
-        return (
-            wish.trigger is None
-            and found is not None
-            and self._has_child(found[0], wish.policy_id, now)
-        )
+        return wish.trigger is None and bool(self._sessions.of_policy(wish.policy_id))
 
     def _start_always(self, connection: Connection, now: float) -> None:
         for child in connection.children:
             wanted = child.start is StartMode.ALWAYS
-            if wanted and not self._has_child(connection, child.policy_id, now):
+            if wanted and not self._sessions.of_policy(child.policy_id):
                 self._negotiate(Wish(child.policy_id, None, now), now)
 
     def _forget_strangers(self, replaced: Pad, now: float) -> None:
@@ -353,23 +341,24 @@ class Endpoint:
     def _replace_children(self, old: Connection, new: Connection, now: float) -> None:
         kept = set(new.children)
         gone = {child.policy_id for child in old.children if child not in kept}
-        self._delete_children(old, gone, now)
+        self._delete_children(gone, now)
         for session in self._sessions.of_tunnel(old.name):
             session.update_connection(new, now)
             self._collect(session, now)
 
-    def _delete_children(self, connection: Connection, policies: set[int], now: float) -> None:
-        for session in self._sessions_between(connection.local, connection.remote):
-            for child in session.snapshot(now).children:
-                if child.policy_id in policies:
-                    session.delete_child(child.spi_in, now)
-            self._collect(session, now)
+    def _delete_children(self, policies: Iterable[int], now: float) -> None:
+        spis = [spi_in for policy_id in policies for spi_in in self._sessions.of_policy(policy_id)]
+        for spi_in in spis:
+            session = self._sessions.owner(spi_in)
+            if session is not None:
+                session.delete_child(spi_in, now)
+                self._collect(session, now)
 
     def _close_tunnel(self, connection: Connection, now: float, reason: str) -> None:
         for session in self._sessions.of_tunnel(connection.name):
             session.close(now, reason)
             self._collect(session, now)
-        self._delete_children(connection, {child.policy_id for child in connection.children}, now)
+        self._delete_children((child.policy_id for child in connection.children), now)
 
     def _drop(self, reason: str, datagram: Datagram, detail: str = "") -> None:
         self._counters[reason] += 1
@@ -432,7 +421,7 @@ class Endpoint:
             self._counters[counter] += 1
         match output:
             case InstallChildSa(sa):
-                self._sessions.own(sa.spi_in, session)
+                self._sessions.own(sa.spi_in, session, sa.policy_id)
                 self._spis.installed(sa.spi_in)
                 self._demand.met(sa.policy_id)
             case DeleteChildSa(spi_in):
@@ -444,8 +433,12 @@ class Endpoint:
                 self._close_others(session, tunnel, now)
             case NegotiationFailed():
                 self._note_failure(output, now)
-            case PeerSilent(tunnel) | ChildSaClosed(tunnel):
-                self._want_again(tunnel, now)
+            case PeerSilent(tunnel):
+                connection = self._pad.get(tunnel)
+                self._want_again(tunnel, connection.children if connection else (), now)
+            case ChildSaClosed(tunnel, name):
+                child = self._pad.named(tunnel, name)
+                self._want_again(tunnel, (child,) if child else (), now)
             case MessageDropped(reason):
                 self._counters[reason] += 1
             case _:
@@ -454,7 +447,7 @@ class Endpoint:
     def _adopt(self, successor: Session, now: float) -> None:
         self._sessions.add(successor)
         for child in successor.snapshot(now).children:
-            self._sessions.own(child.spi_in, successor)
+            self._sessions.own(child.spi_in, successor, child.policy_id)
         self._collect(successor, now)
 
     def _close_others(self, session: Session, tunnel: str, now: float) -> None:
@@ -477,9 +470,10 @@ class Endpoint:
             again = found is not None and found[1].start is StartMode.ALWAYS
             self._demand.failed(policy_id, now, again=again)
 
-    def _want_again(self, tunnel: str, now: float) -> None:
+    def _want_again(self, tunnel: str, children: Iterable[Child], now: float) -> None:
         """The peer fell silent, or an SA ended: what is always on is tried until it is back."""
-        connection = None if tunnel in self._held_down else self._pad.get(tunnel)
-        for child in connection.children if connection else ():
+        if tunnel in self._held_down:
+            return
+        for child in children:
             if child.start is StartMode.ALWAYS:
                 self._demand.failed(child.policy_id, now, again=True)

@@ -150,6 +150,11 @@ class Session(Protocol):
     def established(self) -> bool: ...
 
     @property
+    def nat(self) -> str:
+        """Which side is behind a NAT, in the words of ``IkeSaSnapshot``."""
+        ...
+
+    @property
     def closed(self) -> bool:
         """Nothing more will come out of it: the endpoint drops it after draining."""
         ...

@@ -14,12 +14,14 @@ class Pad:
     def __init__(self, connections: Sequence[Connection] = ()) -> None:
         self._by_name = {connection.name: connection for connection in connections}
         self._by_policy: dict[int, tuple[Connection, Child]] = {}
+        self._by_child_name: dict[tuple[str, str], Child] = {}
         self._by_addresses: dict[tuple[IkeVersion, IPAddress, IPAddress], list[Connection]] = {}
         for connection in connections:
             key = (connection.version, connection.local, connection.remote)
             self._by_addresses.setdefault(key, []).append(connection)
             for child in connection.children:
                 self._by_policy[child.policy_id] = (connection, child)
+                self._by_child_name[connection.name, child.name] = child
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(self._by_name.values())
@@ -33,6 +35,9 @@ class Pad:
     def child(self, policy_id: int) -> tuple[Connection, Child] | None:
         """The child that an SPD entry is protected by, with its connection."""
         return self._by_policy.get(policy_id)
+
+    def named(self, tunnel: str, child: str) -> Child | None:
+        return self._by_child_name.get((tunnel, child))
 
     def between(
         self, version: IkeVersion, local: IPAddress, remote: IPAddress

@@ -10,7 +10,8 @@ from gatewright.wire.isakmp import NO_SPI, SPI_LENGTH, Header
 
 
 class SessionTable:
-    """Sessions by our own SPI, by tunnel, and by the inbound ESP SPIs that they own.
+    """Sessions by our own SPI, by tunnel, and by the inbound ESP SPIs that they own; these also
+    by policy.
 
     Our own SPI (IKEv1: cookie) is unique because we chose it: the initiator's where we initiated,
     the responder's where we responded.  A responder is also found by the initiator's SPI and
@@ -27,6 +28,8 @@ class SessionTable:
         self._by_tunnel: dict[str, dict[Session, None]] = {}
         self._tunnel_of: dict[Session, str] = {}
         self._owners: dict[int, Session] = {}
+        self._policy_of: dict[int, int] = {}
+        self._by_policy: dict[int, dict[int, None]] = {}
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._spi_of))
@@ -128,11 +131,25 @@ class SessionTable:
         )
         return next(sessions, None)
 
-    def own(self, spi_in: int, session: Session) -> None:
+    def own(self, spi_in: int, session: Session, policy_id: int) -> None:
+        """A child SA of this policy belongs to a session from now on."""
+        self.disown(spi_in)
         self._owners[spi_in] = session
+        self._policy_of[spi_in] = policy_id
+        self._by_policy.setdefault(policy_id, {})[spi_in] = None
 
     def disown(self, spi_in: int) -> None:
-        self._owners.pop(spi_in, None)
+        if self._owners.pop(spi_in, None) is None:
+            return
+        policy_id = self._policy_of.pop(spi_in)
+        members = self._by_policy[policy_id]
+        del members[spi_in]
+        if not members:
+            del self._by_policy[policy_id]
+
+    def of_policy(self, policy_id: int) -> list[int]:
+        """The inbound SPIs of its child SAs, oldest first."""
+        return list(self._by_policy.get(policy_id, ()))
 
     def owner(self, spi_in: int) -> Session | None:
         return self._owners.get(spi_in)

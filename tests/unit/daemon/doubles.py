@@ -98,8 +98,7 @@ class FakeEndpoint:
         del now
         self.calls.append(("not_installed", spi_in))
 
-    def peer_moved(self, spi_in: int, remote: object, now: float) -> None:
-        del now
+    def peer_moved(self, spi_in: int, remote: object) -> None:
         self.calls.append(("moved", spi_in, remote))
 
     def shutdown(self, now: float) -> None:

@@ -27,3 +27,12 @@ def test_success_clears_both() -> None:
     demand.met(1)
     assert demand.next_timeout() is None
     assert demand.want(1, None, 1.0) is not None
+
+
+def test_a_wish_that_is_met_is_not_due_any_more() -> None:
+    demand = Demand(retry_delay=5.0)
+    for policy_id in (1, 2):
+        demand.failed(policy_id, float(policy_id), again=True)
+    demand.met(1)
+    assert demand.take_due(100.0) == [Wish(2, None, 7.0)]
+    assert demand.take_due(100.0) == []

@@ -323,11 +323,11 @@ def test_the_esp_of_a_peer_moves_where_a_nat_hides_that_peer_alone(
     endpoint.receive(message(session.spi_i), 1.0)
     endpoint.take_outputs()
     elsewhere = Address(REMOTE, 666)
-    endpoint.peer_moved(spi_in, elsewhere, 2.0)
+    endpoint.peer_moved(spi_in, elsewhere)
     moved = UpdateTransport(spi_in, str(REMOTE), 666)
     assert endpoint.take_outputs() == ([moved] if followed else [])
     assert endpoint.counters().get("peer_move_not_followed", 0) == (0 if followed else 1)
-    endpoint.peer_moved(spi_in + 1, elsewhere, 2.0)
+    endpoint.peer_moved(spi_in + 1, elsewhere)
     assert endpoint.take_outputs() == []
 
 

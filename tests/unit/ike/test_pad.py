@@ -44,3 +44,10 @@ def test_an_ike_sa_stays_while_what_it_was_made_of_does() -> None:
     assert not pad.keeps(connection("depot", child(1)))
     assert not pad.keeps(replace(branch, remote=ELSEWHERE))
     assert not pad.keeps(replace(branch, proposals=()))
+
+
+def test_a_child_is_found_by_its_name_in_its_tunnel() -> None:
+    branch, depot = connection("branch", child(1)), connection("depot", child(2))
+    pad = Pad([branch, depot])
+    assert pad.named("depot", child(2).name) == child(2)
+    assert pad.named("branch", "nothing of the kind") is None

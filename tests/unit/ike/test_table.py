@@ -91,7 +91,7 @@ def test_removal_leaves_nothing() -> None:
     table = SessionTable()
     session = _session(I, R, initiator=False)
     table.add_responder(session, PEER)
-    table.own(4096, session)
+    table.own(4096, session, 1)
     table.disown(4096)
     table.remove(session)
     assert len(table) == 0
@@ -100,3 +100,19 @@ def test_removal_leaves_nothing() -> None:
     assert table.find(_header(I, R), PEER) is None
     assert table.find(_header(I, NO_SPI), PEER) is None
     assert table.of_tunnel("branch") == []
+
+
+def test_child_sas_are_found_by_their_policy_oldest_first() -> None:
+    table = SessionTable()
+    one, other = _session(I, R, initiator=False), _session(OTHER, R, initiator=False)
+    table.own(4096, one, 1)
+    table.own(4097, one, 2)
+    table.own(4098, other, 1)
+    assert table.of_policy(1) == [4096, 4098]
+    table.own(4096, other, 1)  # an IKE SA that replaces another inherits its child SAs
+    assert table.owner(4096) is other
+    assert table.of_policy(1) == [4098, 4096]
+    table.disown(4096)
+    table.disown(4098)
+    table.disown(4098)
+    assert (table.of_policy(1), table.of_policy(2)) == ([], [4097])

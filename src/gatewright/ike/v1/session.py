@@ -117,6 +117,10 @@ class IkeV1Session:
         return self.core.usable
 
     @property
+    def nat(self) -> str:
+        return self.core.path.nat.value
+
+    @property
     def closed(self) -> bool:
         return self.core.state is State.CLOSED
 
