@@ -34,6 +34,7 @@ class LinuxHost:
         self._state = state.load(self._state_file) or state.HostState(tun=self.names.tun)
         self._standing: tuple[str, str] | None = None  # the guards as asked for, and as they stood
         self._outside: dict[tuple[IPAddress, ...], tuple[str, ...]] = {}
+        self._made: tuple[CompiledPolicy, tuple[str, ...], guards.Ruleset] | None = None
 
     def local_addresses(self) -> Sequence[LocalAddress]:
         return netlink.local_addresses(self.names)
@@ -111,7 +112,15 @@ class LinuxHost:
         links = netlink.interfaces(self.names)
         external = external_interfaces(policy, self.local_addresses(), links, former)
         self._outside = {own: external}
-        return guards.ruleset(policy, self.names, external)
+        return self._ruleset(policy, external)
+
+    def _ruleset(self, policy: CompiledPolicy, external: tuple[str, ...]) -> guards.Ruleset:
+        """Made once for a policy: with thousands of tunnels it takes seconds, and each change of
+        the machine asks for it."""
+        made = self._made
+        if made is None or made[0] is not policy or made[1] != external:
+            made = self._made = policy, external, guards.ruleset(policy, self.names, external)
+        return made[2]
 
     def _set(self, name: str, value: str) -> None:
         """Record the former value before it is changed, the first one when changed twice."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
-from gatewright.host import linux
+from gatewright.host import guards, linux
 from gatewright.host.linux import LinuxHost
 from gatewright.host.names import HostError, HostNames
 from gatewright.host.netfilter import Contents
 from gatewright.host.steering import LocalAddress, Plan
-from gatewright.policy.compiled import Action
+from gatewright.policy.compiled import Action, CompiledPolicy
 from tests.support.policies import entry, policy, selector
 
 A, B = "192.168.10.0/24", "10.20.0.0/24"
@@ -131,6 +132,31 @@ def test_whether_guards_stand_as_they_were_put_up(kernel: Kernel, tmp_path: Path
     assert not host.guards_stand(BOTH)
     kernel.ruleset += "add rule of somebody else"
     assert not host.guards_stand(ONE)
+
+
+def test_the_guards_are_made_once_for_a_policy_and_anew_for_another(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[CompiledPolicy] = []
+    ruleset = guards.ruleset
+
+    def counting(
+        policy: CompiledPolicy, names: HostNames, external: Sequence[str] = ()
+    ) -> guards.Ruleset:
+        made.append(policy)
+        return ruleset(policy, names, external)
+
+    monkeypatch.setattr(guards, "ruleset", counting)
+    host = LinuxHost(tmp_path)
+    host.install_guards(ONE)
+    assert host.guards_stand(ONE)
+    kernel.ruleset = ""
+    assert not host.guards_stand(ONE)
+    assert made == [ONE]
+    assert not host.guards_stand(BOTH)
+    host.install_guards(BOTH)
+    assert host.guards_stand(BOTH)
+    assert made == [ONE, BOTH]
 
 
 def test_the_device_is_recorded_before_anything_leads_to_it(kernel: Kernel, tmp_path: Path) -> None:
