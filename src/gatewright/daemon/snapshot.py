@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
@@ -24,15 +25,23 @@ def tunnels(
 ) -> list[models.Tunnel]:
     """Each configured tunnel, up or not, in the order of the policy."""
     by_id = {entry.id: entry for entry in policy.spd}
+    by_tunnel: defaultdict[str, list[IkeSaSnapshot]] = defaultdict(list)
+    for sa in sas:
+        by_tunnel[sa.tunnel].append(sa)
     result = []
     for connection in policy.connections:
-        own = [sa for sa in sas if sa.tunnel == connection.name]
+        own = by_tunnel[connection.name]
+        by_policy: defaultdict[int, list[ChildSaSnapshot]] = defaultdict(list)
+        for each in (each for sa in own for each in sa.children):
+            by_policy[each.policy_id].append(each)
+        under_way = any(sa.state != ESTABLISHED for sa in own)
         children = []
         for child in connection.children:
             entry = by_id.get(child.policy_id)
             names = [counter_name(entry, way) for way in ("out", "in")] if entry else []
             drops = [blocked.get(name, 0) for name in names] or [0, 0]
-            children.append(_child(child, own, counters, drops))
+            up = by_policy[child.policy_id]
+            children.append(_child(child, up, counters, drops, under_way=under_way))
         result.append(
             models.Tunnel(
                 name=connection.name,
@@ -85,14 +94,15 @@ def data_plane(plane: DataPlane, reason: str) -> models.DataPlane:
 
 def _child(
     child: Child,
-    sas: Sequence[IkeSaSnapshot],
+    own: Sequence[ChildSaSnapshot],
     counters: Mapping[int, SaCounters],
     blocked: Sequence[int],
+    *,
+    under_way: bool,
 ) -> models.Child:
-    own = [each for sa in sas for each in sa.children if each.policy_id == child.policy_id]
     return models.Child(
         name=child.name,
-        state=_child_state(own, sas),
+        state="up" if own else "negotiating" if under_way else "down",
         start=child.start.value,
         local=[str(each) for each in child.local],
         remote=[str(each) for each in child.remote],
@@ -100,15 +110,6 @@ def _child(
         blocked_out=blocked[0],
         blocked_in=blocked[1],
     )
-
-
-def _child_state(
-    own: Sequence[ChildSaSnapshot], sas: Sequence[IkeSaSnapshot]
-) -> models.TunnelState:
-    if own:
-        return "up"
-    under_way = any(sa.state != ESTABLISHED for sa in sas)
-    return "negotiating" if under_way else "down"
 
 
 def _together(states: Sequence[models.TunnelState]) -> models.TunnelState:

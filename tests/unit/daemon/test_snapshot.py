@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gatewright.control import models
@@ -107,3 +108,19 @@ def test_the_data_plane_says_what_it_is() -> None:
     assert (state.kind, state.interface) == ("memory", "none")
     assert state.features == {"chosen": "by the policy", "carries": "nothing"}
     assert state.counters == {"drop_no_policy": 0}
+
+
+def test_the_ike_sas_are_gone_through_once_and_not_for_each_tunnel() -> None:
+    turns = 0
+
+    class Counting(tuple[IkeSaSnapshot, ...]):
+        def __iter__(self) -> Iterator[IkeSaSnapshot]:
+            nonlocal turns
+            turns += 1
+            return super().__iter__()
+
+    many = policy(*(entry(n, A, f"10.20.{n}.0/24", tunnel=f"branch {n}") for n in range(1, 50)))
+    sas = Counting(ike_snapshot(policy_id=n, tunnel=f"branch {n}") for n in range(1, 50))
+    shown = snapshot.tunnels(many, sas, {}, {}, lambda _: None)
+    assert {(tunnel.state, len(tunnel.ike_sas)) for tunnel in shown} == {("up", 1)}
+    assert turns == 1
