@@ -24,6 +24,7 @@ TUNNEL = """\
     remote: {{endpoint: {remote}, networks: [{remote_network}]}}
     authentication: {{preshared_key: {secret}}}
     nat_traversal: {nat_traversal}
+    start: {start}
     algorithms: {{ike: [{ike}], esp: [{esp}]}}
 """
 READY_SECONDS = 300.0  # with thousands of tunnels
@@ -84,19 +85,37 @@ def spread_far_networks(world: World) -> None:
 
 
 def start(
-    stack: ExitStack, world: World, pairs: Sequence[Pair], *, esp: str, udp: bool
+    stack: ExitStack,
+    world: World,
+    pairs: Sequence[Pair],
+    *,
+    esp: str,
+    udp: bool,
+    always: bool = False,
 ) -> tuple[Gateway, Gateway]:
-    """Start both gateways with a tunnel for each pair, and wait until they are ready."""
+    """Start both gateways with a tunnel for each pair, and wait until they are ready.
+
+    ``always``: the first one brings all of them up by itself, whether there is traffic or not.
+    """
     ends = world.ipv4
     mirrored = [(far, near) for near, far in pairs]
-    one = _gateway(stack, world, world.gateway_a, policy(ends.a, ends.b, pairs, esp, udp=udp))
+    ours = policy(ends.a, ends.b, pairs, esp, udp=udp, always=always)
+    one = _gateway(stack, world, world.gateway_a, ours)
     other = _gateway(stack, world, world.gateway_b, policy(ends.b, ends.a, mirrored, esp, udp=udp))
     for gateway in (one, other):
         gateway.wait_ready(READY_SECONDS)
     return one, other
 
 
-def policy(here: Addresses, there: Addresses, pairs: Sequence[Pair], esp: str, *, udp: bool) -> str:
+def policy(
+    here: Addresses,
+    there: Addresses,
+    pairs: Sequence[Pair],
+    esp: str,
+    *,
+    udp: bool,
+    always: bool = False,
+) -> str:
     """The policy of one gateway, a tunnel for each pair: its own network, the other's."""
     return HEAD + "".join(
         TUNNEL.format(
@@ -107,6 +126,7 @@ def policy(here: Addresses, there: Addresses, pairs: Sequence[Pair], esp: str, *
             remote_network=others,
             secret=SECRET,
             nat_traversal="force" if udp else "off",
+            start="always" if always else "on-demand",
             ike=MODERN_IKE,
             esp=esp,
         )

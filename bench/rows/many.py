@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from statistics import median
 
-from bench import tool
 from bench.claims import Claim, Form
 from bench.paths.ours import far_network, spread_far_networks, start
 from bench.paths.path import Path, ready
@@ -24,22 +23,30 @@ from gatewright.lab.world import World
 
 IN_USE = 1000
 ESTABLISHED = "child_sas_established"
-PACE = 500.0  # packets a second that ask for tunnels
 LONGEST = 600.0  # seconds until all tunnels are up
+BETWEEN_LOOKS = 5.0  # seconds: a status of ten thousand tunnels is work for the gateway
+IDLE = 5.0  # seconds without traffic
 KIBI = 1024.0
 
 
 @dataclass(slots=True)
 class Crowd:
-    """A world of many tunnels.  ``loading``, ``negotiating``: seconds; octets: of one gateway."""
+    """A world of many tunnels.
+
+    ``loading``, ``negotiating``, ``checking``: seconds; ``loaded``: when, by the monotonic clock;
+    octets: of one gateway; ``idle``: share of a core that one takes when there is no traffic.
+    """
 
     path: Path
     gateway: Gateway
     tunnels: int
     loading: float
+    loaded: float
     octets_loaded: float
     negotiating: float = 0.0
+    checking: float = 0.0
     octets_up: float = 0.0
+    idle: float = 0.0
 
     @property
     def in_use(self) -> int:
@@ -58,13 +65,13 @@ class Streams:
 
 
 def run(setting: Setting) -> Result:
-    """Build the tunnels, have traffic bring all of them up, then measure in turn."""
+    """Build the tunnels, wait until one gateway has brought all of them up, measure in turn."""
     tunnels = setting.amount.tunnels
     with ExitStack() as stack:
         setting.say(f"starting gateways with {tunnels:,} tunnels")
         alone = _build(stack, 1)
-        crowd = _build(stack, tunnels)
         _bring_up(setting, alone)
+        crowd = _build(stack, tunnels)
         _bring_up(setting, crowd)
         streams = Streams()
         packets: dict[str, list[float]] = {"one": [], "many": []}
@@ -82,37 +89,28 @@ def _build(stack: ExitStack, tunnels: int) -> Crowd:
     spread_far_networks(world)
     pairs = [(world.ipv4.a.network, far_network(number)) for number in range(tunnels)]
     begin = time.monotonic()
-    gateways = start(stack, world, pairs, esp="aes-128-gcm", udp=True)
-    loading = time.monotonic() - begin
+    gateways = start(stack, world, pairs, esp="aes-128-gcm", udp=True, always=True)
+    loaded = time.monotonic()
     name = f"UDP, {tunnels:,} tunnels"
     path = ready(stack, name, world, [gateway.pid for gateway in gateways])
-    return Crowd(path, gateways[0], tunnels, loading, path.memory() / 2)
+    return Crowd(path, gateways[0], tunnels, loaded - begin, loaded, path.memory() / 2)
 
 
 def _bring_up(setting: Setting, crowd: Crowd) -> None:
-    """Send to every tunnel until all are up.  Raises ``LabError`` when they do not come."""
-    begin = time.monotonic()
-    while True:
-        tool.run(
-            crowd.path.world.host_a,
-            "packets",
-            to=crowd.path.to,
-            rate=PACE,
-            seconds=crowd.tunnels / PACE + 0.1,
-            destinations=crowd.tunnels,
-        )
-        while (up := crowd.gateway.status().ike_counters.get(ESTABLISHED, 0)) < crowd.tunnels:
-            setting.say(f"negotiating: {up:,} of {crowd.tunnels:,} tunnels are up")
-            before = up
-            time.sleep(1.0)
-            if crowd.gateway.status().ike_counters.get(ESTABLISHED, 0) == before:
-                break  # packets that asked for the rest have been dropped
-        if up >= crowd.tunnels:
-            break
-        if time.monotonic() - begin > LONGEST:
+    """Wait until all are up.  Raises ``LabError`` when they do not come."""
+    while (up := crowd.gateway.status().ike_counters.get(ESTABLISHED, 0)) < crowd.tunnels:
+        setting.say(f"negotiating: {up:,} of {crowd.tunnels:,} tunnels are up")
+        if time.monotonic() - crowd.loaded > LONGEST:
             raise LabError(f"{up:,} of {crowd.tunnels:,} tunnels came up in {LONGEST:g} s")
-    crowd.negotiating = time.monotonic() - begin
+        time.sleep(min(BETWEEN_LOOKS, crowd.tunnels / 1000))
+    crowd.negotiating = time.monotonic() - crowd.loaded
     crowd.octets_up = crowd.path.memory() / 2
+    spent = crowd.path.gateway_seconds()
+    time.sleep(IDLE)
+    crowd.idle = (crowd.path.gateway_seconds() - spent) / 2 / IDLE
+    begin = time.monotonic()
+    crowd.gateway.command("check", str(crowd.gateway.policy))
+    crowd.checking = time.monotonic() - begin
 
 
 def _compare_streams(setting: Setting, alone: Crowd, crowd: Crowd, streams: Streams) -> None:
@@ -153,8 +151,10 @@ def _result(
         (f"{used:,} TCP streams, Mbit/s", _median(streams.alone), _median(streams.one),
          _median(streams.many)),
         (f"{WORK} a second", _median(packets["one"]), "", _median(packets["many"])),
-        ("seconds to load the policy", f"{alone.loading:.1f}", "", f"{crowd.loading:.1f}"),
+        ("seconds to check the policy", f"{alone.checking:.1f}", "", f"{crowd.checking:.1f}"),
+        ("seconds until both are ready", f"{alone.loading:.1f}", "", f"{crowd.loading:.1f}"),
         ("seconds until all are up", f"{alone.negotiating:.1f}", "", f"{crowd.negotiating:.1f}"),
+        ("share of a core, idle", f"{alone.idle:.3f}", "", f"{crowd.idle:.3f}"),
         ("MiB of a gateway, all up", f"{alone.octets_up / KIBI**2:.1f}", "",
          f"{crowd.octets_up / KIBI**2:.1f}"),
     ]  # fmt: skip
@@ -178,7 +178,8 @@ def _result(
             )
         ],
         {"many": {"streams": asdict(streams), "packets": packets, "tunnels": tunnels,
-                  "loading": crowd.loading, "negotiating": crowd.negotiating}},
+                  "loading": crowd.loading, "checking": crowd.checking, "idle": crowd.idle,
+                  "negotiating": crowd.negotiating}},
     )  # fmt: skip
 
 
