@@ -16,7 +16,8 @@ from gatewright.daemon import snapshot
 from gatewright.daemon.gateway import Gateway
 from gatewright.daemon.records import event_model
 from gatewright.daemon.tunnel_commands import TunnelCommands
-from gatewright.policy.compiled import Connection
+from gatewright.host import guards
+from gatewright.policy.compiled import CompiledPolicy, Connection
 
 _FOLLOW_LIMIT = 1000  # events that wait for a slow reader; then the oldest go
 
@@ -29,6 +30,7 @@ class GatewayService:
         parts = gateway.parts
         self._commands = TunnelCommands(parts.loop, parts.failures, parts.wall_clock)
         self._started = self._now()
+        self._counters: tuple[CompiledPolicy, tuple[guards.GuardCounter, ...]] | None = None
         self._followers: set[asyncio.Queue[Record | None]] = set()
 
     async def status(self) -> models.Status:
@@ -57,10 +59,16 @@ class GatewayService:
             update={
                 "policy": in_force.shown,
                 "tunnels": snapshot.tunnels(compiled, sas, counters, blocked, parts.failures.of),
-                "guards": snapshot.blocked_packets(compiled, blocked),
+                "guards": snapshot.blocked_packets(self._guard_counters(compiled), blocked),
                 "data_plane": snapshot.data_plane(plane, in_force.choice.reason),
             }
         )
+
+    def _guard_counters(self, policy: CompiledPolicy) -> tuple[guards.GuardCounter, ...]:
+        """Found out once for a policy: it is most of the work of a status of many tunnels."""
+        if self._counters is None or self._counters[0] is not policy:
+            self._counters = policy, guards.counters(policy)
+        return self._counters[1]
 
     async def assign(self, request: models.AssignRequest) -> models.AssignResult:
         return await self._gateway.assign(request.text, request.filename)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from gatewright.control import models
@@ -67,7 +67,9 @@ def child_is_up(connection: Connection, child: Child, sas: Sequence[IkeSaSnapsho
     )
 
 
-def blocked_packets(policy: CompiledPolicy, counted: Mapping[str, int]) -> list[models.Blocked]:
+def blocked_packets(
+    counters: Iterable[guards.GuardCounter], counted: Mapping[str, int]
+) -> list[models.Blocked]:
     return [
         models.Blocked(
             entry=each.entry,
@@ -76,7 +78,7 @@ def blocked_packets(policy: CompiledPolicy, counted: Mapping[str, int]) -> list[
             direction="out" if each.direction == OUT else "in",
             packets=counted.get(each.name, 0),
         )
-        for each in guards.counters(policy)
+        for each in counters
     ]
 
 

@@ -9,7 +9,9 @@ import pytest
 from gatewright.control import models
 from gatewright.control.service import CommandRefusedError
 from gatewright.daemon.service import GatewayService
+from gatewright.host import guards
 from gatewright.ike.outputs import Difference, Fault, NegotiationFailed
+from gatewright.policy.compiled import CompiledPolicy
 from tests.support.policies import entry, policy
 from tests.unit.daemon.doubles import Bench, child_sa, established, failure, ike_snapshot
 
@@ -88,6 +90,30 @@ def test_status_without_a_policy(run: Run) -> None:
         status = await service.status()
         assert status.policy is None
         assert status.tunnels == []
+
+    run(body)
+
+
+def test_what_the_guards_count_is_found_out_once_for_a_policy(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[CompiledPolicy] = []
+    counters = guards.counters
+
+    def counting(policy: CompiledPolicy) -> tuple[guards.GuardCounter, ...]:
+        asked.append(policy)
+        return counters(policy)
+
+    async def body(bench: Bench, service: GatewayService) -> None:
+        bench.policies["two"] = policy(entry(1, A, B), name="two")
+        monkeypatch.setattr(guards, "counters", counting)
+        first, second = await service.status(), await service.status()
+        assert first.guards == second.guards != []
+        await service.assign(models.AssignRequest(text="two", filename="/p.yaml"))
+        asked.clear()
+        await service.status()
+        await service.status()
+        assert [each.name for each in asked] == ["two"]
 
     run(body)
 

@@ -7,6 +7,7 @@ from gatewright.control import models
 from gatewright.daemon import snapshot
 from gatewright.dataplane.interface import SaCounters
 from gatewright.dataplane.memory import MemoryDataPlane
+from gatewright.host import guards
 from gatewright.ike.outputs import IkeSaSnapshot
 from gatewright.policy.compiled import Action
 from tests.support.policies import entry, policy, selector
@@ -95,7 +96,7 @@ def test_a_child_is_up_only_with_an_sa_of_its_own_tunnel() -> None:
 
 
 def test_every_guard_is_listed_also_those_that_blocked_nothing() -> None:
-    listed = snapshot.blocked_packets(POLICY, {"discard_out_4": 5})
+    listed = snapshot.blocked_packets(guards.counters(POLICY), {"discard_out_4": 5})
     by_entry = {(each.entry, each.direction): each for each in listed}
     blocked = by_entry["branch 4", "out"]
     assert (blocked.action, blocked.tunnel, blocked.packets) == ("discard", "", 5)
