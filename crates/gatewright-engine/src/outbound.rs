@@ -303,7 +303,6 @@ impl OutboundPath {
         if self.waiting.is_empty() {
             return;
         }
-        let known = context.tables.spd.entries();
         for policy_id in self.waiting.policies() {
             self.waiting.queue(policy_id).announced = false;
             let usable = context
@@ -311,7 +310,7 @@ impl OutboundPath {
                 .of_policy(policy_id)
                 .iter()
                 .any(|pair| pair.live.outbound() == association::Outbound::Active);
-            if usable || !known.iter().any(|entry| entry.id == policy_id) {
+            if usable || !context.tables.owners.knows(policy_id) {
                 for frame in self.waiting.take(policy_id) {
                     self.process_frame(context, &frame, tun, Origin::Worker);
                 }

@@ -34,6 +34,11 @@ impl Owners {
         self.of.get(policy_id).copied().unwrap_or(0)
     }
 
+    /// Whether the policy has an owner, as each that protects does while it is in the SPD.
+    pub(crate) fn knows(&self, policy_id: u32) -> bool {
+        self.of.get(policy_id).is_some()
+    }
+
     /// The owner of a policy from now on: the one it has, else who has the fewest.
     pub(crate) fn assign(&mut self, policy_id: u32) -> usize {
         if let Some(owner) = self.of.get(policy_id) {
@@ -64,8 +69,10 @@ mod tests {
         let first: Vec<_> = [70, 3, 9, 4].map(|policy| owners.assign(policy)).into();
         assert_eq!(first, [0, 1, 2, 3]);
         assert_eq!(owners.assign(9), 2, "it has one");
+        assert!(owners.knows(3));
         owners.forget(3);
         owners.forget(3);
+        assert!(!owners.knows(3));
         assert_eq!(owners.assign(11), 1, "who has the fewest");
         assert_eq!(owners.of(70), 0);
         assert_eq!(owners.of(12345), 0);
