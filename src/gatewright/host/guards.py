@@ -4,6 +4,8 @@ This file makes text and touches nothing.  The packets' way through the table:
 
 * ``outbound`` (postrouting, before source NAT): what the policy protects and does not leave by the
   tunnel is dropped.
+* ``untranslated`` (source NAT, before anybody else's): what the kernel is about to protect keeps
+  its source, else it would be in clear from there on.  Only with the kernel as engine.
 * ``inbound`` (prerouting, before everything but reassembly): what the policy protects and does not
   come from the tunnel is dropped.  RFC 4301 section 5.2: a packet that should have been
   protected and was not is discarded.
@@ -50,8 +52,10 @@ from gatewright.policy.flows import Flow
 
 ESP_AND_AH = "{ 50, 51 }"
 IKE_PORTS = "{ 500, 4500 }"
+_UNTRANSLATED = "untranslated"
 _HOOKS = {
     "outbound": " { type filter hook postrouting priority -150; policy accept; }",
+    _UNTRANSLATED: " { type nat hook postrouting priority 50; policy accept; }",
     "inbound": " { type filter hook prerouting priority -300; policy accept; }",
     "passing": " { type filter hook forward priority -150; policy accept; }",
 }
@@ -132,10 +136,15 @@ def ruleset(
         "inbound": [*_on_arrival(policy, names), *_entries(way, IN, external)],
         "passing": [*_passing(policy, way, names, external), *_entries(way, IN, external)],
     }
+    untranslated = shown_by(policy.engine, names).untranslated
+    if untranslated:
+        chains[_UNTRANSLATED] = [*untranslated]
     lines = [f"add table {table}"]
     lines += [f"add counter {table} {name}" for name in wanted]
     lines += [f"add chain {table} {chain}{_HOOKS.get(chain, '')}" for chain in chains]
     lines += [f"flush chain {table} {chain}" for chain in chains]
+    if not untranslated:  # of another engine before: that chain costs connection tracking
+        lines += [f"{verb} chain {table} {_UNTRANSLATED}" for verb in ("add", "flush", "delete")]
     lines += [line for each in made for line in each.transaction(table)]
     for chain, rules in chains.items():
         lines += [f"add rule {table} {chain} {rule}" for rule in rules]

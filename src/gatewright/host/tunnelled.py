@@ -19,11 +19,13 @@ class Tunnelled:
     """Expressions of nftables, of which one must match.
 
     ``leaving``: after routing, what is about to be protected, or cannot leave at all.
+    ``untranslated``: rules of a NAT chain, by which that keeps its source.
     ``arrived``: before routing, what came out of the tunnel or from this machine itself.
     ``astray``: when forwarded, what came out of the tunnel and goes on unprotected.
     """
 
     leaving: Sequence[str]
+    untranslated: Sequence[str]
     arrived: Sequence[str]
     astray: str
 
@@ -34,12 +36,25 @@ def shown_by(engine: Engine, names: HostNames) -> Tunnelled:
     if engine is Engine.KERNEL:
         # Nobody reads from the TUN device: it ends what the kernel has no policy for.
         return Tunnelled(
-            leaving=(f"oifname {ours}", "rt ipsec exists"),
+            # A packet whose source is translated is looked up in the policy once more, is none of
+            # its traffic, and goes on in clear.  So nothing is translated; what was before there
+            # was a policy (the connection has that state) meets the SPD, and is dropped.
+            leaving=(
+                f"oifname {ours}",
+                "rt ipsec exists ct status & snat == 0",
+                "rt ipsec exists ct direction reply",
+                "rt ipsec exists ct state untracked",
+            ),
+            untranslated=(
+                "rt ipsec exists snat ip to ip saddr",
+                "rt ipsec exists snat ip6 to ip6 saddr",
+            ),
             arrived=('iifname "lo"', "meta ipsec exists"),
             astray="meta ipsec exists rt ipsec missing",
         )
     return Tunnelled(
         leaving=(f"oifname {ours}",),
+        untranslated=(),
         arrived=(f"iifname {ours}",),
         astray=f'iifname "{names.tun}"',
     )

@@ -23,7 +23,8 @@ def test_the_user_space_engine_has_the_tunnel_in_its_device() -> None:
 def test_the_kernel_has_it_in_route_and_security_path() -> None:
     chains = guards.ruleset(WITH_KERNEL, NAMES).chains
     outbound, inbound = chains["outbound"], chains["inbound"]
-    assert outbound[2:4] == ['oifname { "gatewright0", "lo" } return', "rt ipsec exists return"]
+    assert outbound[2] == 'oifname { "gatewright0", "lo" } return'
+    assert all(rule.startswith("rt ipsec exists ct ") for rule in outbound[3:6])
     assert inbound[:2] == ['iifname "lo" return', "meta ipsec exists return"]
     assert outbound[-1].endswith("counter name protect_out_7 drop")
     assert inbound[-1].endswith("counter name protect_in_7 drop")
@@ -39,3 +40,12 @@ def test_what_the_kernel_decrypted_does_not_leave_by_an_external_interface() -> 
     first = guards.ruleset(WITH_KERNEL, NAMES, ["wan"]).chains["passing"][0]
     assert first.startswith('meta ipsec exists rt ipsec missing oifname { "wan" } ')
     assert first.endswith("counter name protect_out_7 drop")
+
+
+def test_what_the_kernel_protects_keeps_its_source_and_no_other_engine_pays_for_that() -> None:
+    chain = guards.ruleset(WITH_KERNEL, NAMES).chains["untranslated"]
+    assert chain == ["rt ipsec exists snat ip to ip saddr", "rt ipsec exists snat ip6 to ip6 saddr"]
+    plain = guards.ruleset(POLICY, NAMES)
+    assert "untranslated" not in plain.chains
+    assert "delete chain inet gatewright untranslated\n" in plain.text
+    assert " ct " not in plain.text
