@@ -8,8 +8,7 @@ from typing import Generic, TypeVar
 
 Owner = TypeVar("Owner")
 
-
-_SLACK = 64
+_SLACK = 64  # outdated entries that are not worth a sweep
 
 
 class TimerQueue(Generic[Owner]):
