@@ -34,7 +34,7 @@ class Crowd:
     """A world of many tunnels.
 
     ``loading``, ``negotiating``, ``checking``: seconds; ``loaded``: when, by the monotonic clock;
-    octets: of one gateway; ``idle``: share of a core that one takes when there is no traffic.
+    ``octets_up``: of one gateway; ``idle``: share of a core that one takes without traffic.
     """
 
     path: Path
@@ -42,7 +42,6 @@ class Crowd:
     tunnels: int
     loading: float
     loaded: float
-    octets_loaded: float
     negotiating: float = 0.0
     checking: float = 0.0
     octets_up: float = 0.0
@@ -93,7 +92,7 @@ def _build(stack: ExitStack, tunnels: int) -> Crowd:
     loaded = time.monotonic()
     name = f"UDP, {tunnels:,} tunnels"
     path = ready(stack, name, world, [gateway.pid for gateway in gateways])
-    return Crowd(path, gateways[0], tunnels, loaded - begin, loaded, path.memory() / 2)
+    return Crowd(path, gateways[0], tunnels, loaded - begin, loaded)
 
 
 def _bring_up(setting: Setting, crowd: Crowd) -> None:
