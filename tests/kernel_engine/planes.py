@@ -20,7 +20,7 @@ from gatewright.ipsec.association import ChildSa, Encapsulation, Transport
 from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.lab.namespace import Namespace, run_ip
 from gatewright.policy.compiled import Action, SpdEntry
-from tests.support.scapy_esp import EVERY_ALGORITHM, algorithm_name, child_sa
+from tests.support.scapy_esp import EVERY_ALGORITHM, algorithm_name, child_sa, reversed_sa
 
 NAMES = "planeA", "planeB"
 GATEWAYS = ip_address("203.0.113.1"), ip_address("203.0.113.2")
@@ -57,23 +57,6 @@ def answered(name: str, destination: str, count: int = 2, size: int = 56) -> int
     command = f"ping -q -c {count} -i 0.05 -W 1 -s {size} {destination}"
     words = inside(name, command.split()).split()
     return int(words[words.index("received,") - 1]) if "received," in words else 0
-
-
-def mirrored(sa: ChildSa) -> ChildSa:
-    """The same pair as the other gateway has it."""
-    there = sa.transport
-    return replace(
-        sa,
-        spi_in=sa.spi_out,
-        spi_out=sa.spi_in,
-        keys_in=sa.keys_out,
-        keys_out=sa.keys_in,
-        local=sa.remote,
-        remote=sa.local,
-        transport=Transport(
-            there.remote, there.local, there.encapsulation, there.remote_port, there.local_port
-        ),
-    )
 
 
 class Side:
@@ -113,7 +96,7 @@ def first_packet(a: Side, b: Side) -> object:
     command = ["nsenter", f"--net=/run/netns/{a.name}", "ping", "-q", "-c1", "-W5", HOSTS[0][1]]
     waiting = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     asked = a.events(5)
-    b.plane.add_sa(mirrored(sa))
+    b.plane.add_sa(reversed_sa(sa))
     a.plane.add_sa(sa)
     said, _ = waiting.communicate()
     assert len(asked) == 1, asked
@@ -125,7 +108,7 @@ def first_packet(a: Side, b: Side) -> object:
 def peer_moves(a: Side, b: Side) -> object:
     sa = pair(2)
     a.plane.add_sa(sa)
-    there = mirrored(sa)
+    there = reversed_sa(sa)
     b.plane.add_sa(replace(there, transport=replace(there.transport, local=ELSEWHERE)))
     answered(b.name, HOSTS[0][0], 1)
     told = a.events()
@@ -139,7 +122,7 @@ def peer_moves(a: Side, b: Side) -> object:
 
 def octet_limits(a: Side, b: Side) -> object:
     sa = pair(3, byte_soft_limit=1000, byte_limit=3000)
-    b.plane.add_sa(mirrored(replace(sa, byte_soft_limit=0, byte_limit=0)))
+    b.plane.add_sa(reversed_sa(replace(sa, byte_soft_limit=0, byte_limit=0)))
     a.plane.add_sa(sa)
     answered(a.name, HOSTS[0][1], 30, 150)
     told = [each for each in a.events() if isinstance(each, SaExpiring)]
@@ -152,8 +135,8 @@ def octet_limits(a: Side, b: Side) -> object:
 def standby(a: Side, b: Side) -> object:
     old, new = pair(4), pair(5)
     a.plane.add_sa(old)
-    b.plane.add_sa(mirrored(old))
-    b.plane.add_sa(replace(mirrored(new), outbound_standby=True))
+    b.plane.add_sa(reversed_sa(old))
+    b.plane.add_sa(replace(reversed_sa(new), outbound_standby=True))
     assert answered(b.name, HOSTS[0][0]) == 2
     a.plane.add_sa(new)
     assert answered(a.name, HOSTS[0][1]) == 2
@@ -171,7 +154,7 @@ def narrowed(a: Side, b: Side) -> object:
     """What is outside the negotiated selectors is dropped, and asks for an SA of its own."""
     sa = pair(6)
     only = (TrafficSelector.from_network(ip_network("10.2.0.9/32")),)
-    b.plane.add_sa(mirrored(sa))
+    b.plane.add_sa(reversed_sa(sa))
     a.plane.add_sa(replace(sa, local=LOCAL[:1], remote=only))
     assert answered(b.name, HOSTS[0][0], 1) == 0
     assert a.plane.sa_counters()[0].packets_in == 1
@@ -189,7 +172,7 @@ def algorithm(number: int, encapsulation: Encapsulation, esn: bool) -> Callable[
         udp = encapsulation is Encapsulation.UDP
         port = 4500 if udp else 0
         sa = replace(sa, transport=Transport(*GATEWAYS, encapsulation, port, port))
-        b.plane.add_sa(mirrored(sa))
+        b.plane.add_sa(reversed_sa(sa))
         a.plane.add_sa(sa)
         got = [answered(a.name, hosts[1], 1) for hosts in HOSTS]
         assert got == [1, 1], got

@@ -83,9 +83,7 @@ class Tunnels:
                 number=generation * 16 + number,
             )
             pair = replace(pair, policy_id=number, local=NET_A, remote=remote, replay_window=64)
-            theirs = replace(
-                reversed_sa(pair), local=remote, remote=NET_A, outbound_standby=generation > 0
-            )
+            theirs = replace(reversed_sa(pair), outbound_standby=generation > 0)
             self.world.gateway_b.call(lambda sa=theirs: self.b.add_sa(sa))  # type: ignore[misc]
             self.world.gateway_a.call(lambda sa=pair: self.a.add_sa(sa))  # type: ignore[misc]
             pairs.append(pair)

@@ -150,12 +150,16 @@ def outer_packet(sa: ChildSa, esp: bytes) -> Packet:
 
 def reversed_sa(sa: ChildSa) -> ChildSa:
     """The same pair as the other gateway has it."""
-    transport = sa.transport
+    there = sa.transport
     return replace(
         sa,
         spi_in=sa.spi_out,
         spi_out=sa.spi_in,
         keys_in=sa.keys_out,
         keys_out=sa.keys_in,
-        transport=replace(transport, local=transport.remote, remote=transport.local),
+        local=sa.remote,
+        remote=sa.local,
+        transport=Transport(
+            there.remote, there.local, there.encapsulation, there.remote_port, there.local_port
+        ),
     )
