@@ -6,7 +6,8 @@ the other for each packet; routes are found at once, however many there are:
 1. packets of the gateway's own IKE and ESP sockets (by mark) go by the main table;
 2. the packets of the SPD's entries go by the tunnel table (PROTECT) or the main table (BYPASS that
    stands before an overlapping PROTECT).  A local network with more than a few remote ones has one
-   rule and a table of its own, in which those are routes;
+   rule and a table of its own, in which those are routes.  Neighbouring local networks with the
+   same remote ones share a shorter prefix;
 3. packets of the gateway itself that have no source address yet and go to a remote network get the
    gateway's address in the local network, so that they are what the policy protects.
 
@@ -20,10 +21,11 @@ with the same rules, and leads to the device that they came from.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from ipaddress import ip_network
+from ipaddress import IPv4Network, collapse_addresses, ip_network
+from typing import cast
 from zlib import crc32
 
 from gatewright.host.names import HostError, HostNames
@@ -227,13 +229,10 @@ def _ways(spd: Sequence[SpdEntry], version: int) -> list[tuple[bool, Flow]]:
 
 
 def _run_rules(run: _Run, number: int, tables: _Tables) -> Iterator[Rule]:
-    if not run.protect:
-        for one in run.flows:
-            yield from _flow_rules(one, MAIN_TABLE)
-        return
-    rules = (rule for one in run.flows for rule in _flow_rules(one, tables.names.tunnel_table))
-    for rule, networks in _by_destination(rules).items():
-        if len(networks) <= FEW:
+    way = tables.names.tunnel_table if run.protect else MAIN_TABLE
+    rules = (rule for one in run.flows for rule in _flow_rules(one, way))
+    for rule, networks in _with_fewer_sources(_by_destination(rules)):
+        if len(networks) <= FEW or not run.protect:
             yield from (replace(rule, destination=_narrow(each)) for each in networks)
             continue
         table = tables.number(f"{number} {rule}")
@@ -249,6 +248,27 @@ def _by_destination(rules: Iterable[Rule]) -> dict[Rule, list[IPNetwork]]:
         network = rule.destination or default(rule.version)
         found.setdefault(replace(rule, destination=None), {})[network] = None
     return {rule: list(networks) for rule, networks in found.items()}
+
+
+def _with_fewer_sources(
+    rules: Mapping[Rule, Sequence[IPNetwork]],
+) -> Iterator[tuple[Rule, Sequence[IPNetwork]]]:
+    """Neighbouring sources with the same destinations as one: thousands of local networks of one
+    size, each with the same remote one, are a handful of prefixes."""
+    alike: dict[tuple[Rule, frozenset[IPNetwork]], list[Rule]] = {}
+    for rule, networks in rules.items():
+        key = replace(rule, source=None), frozenset(networks)
+        alike.setdefault(key, []).append(rule)
+    for (common, _), members in alike.items():
+        networks = rules[members[0]]
+        for source in _collapsed(each.source or default(each.version) for each in members):
+            yield replace(common, source=_narrow(source)), networks
+
+
+def _collapsed(networks: Iterable[IPNetwork]) -> Iterator[IPNetwork]:
+    """``networks`` are of one IP version."""
+    # The types of the standard library know one version at a time.
+    return cast("Iterator[IPNetwork]", collapse_addresses(cast("Iterable[IPv4Network]", networks)))
 
 
 def _narrow(network: IPNetwork) -> IPNetwork | None:

@@ -168,6 +168,24 @@ def test_one_of_many_that_goes_leaves_the_others() -> None:
     assert len(set(more.routes) - set(less.routes)) == 3
 
 
+def test_neighbouring_local_networks_of_one_remote_share_a_rule() -> None:
+    locals_ = [f"10.{each >> 8}.{each & 255}.0/24" for each in range(1000)]
+    made = planned(policy(*(entry(n + 1, each, B) for n, each in enumerate(locals_))))
+    steering = made.rules[1:]
+    assert {each.priority for each in steering} == {4758}
+    assert {each.destination for each in steering} == {ip_network(B)}
+    assert len(steering) == 6  # 512 + 256 + 128 + 64 + 32 + 8
+    assert sum(each.source.num_addresses for each in steering if each.source) == 256 * 1000
+
+
+def test_local_networks_with_other_remote_ones_keep_their_own_rules() -> None:
+    made = planned(policy(entry(1, "10.0.0.0/24", A), entry(2, "10.0.1.0/24", B)))
+    assert [(each.source, each.destination) for each in made.rules[1:]] == [
+        (ip_network("10.0.0.0/24"), ip_network(A)),
+        (ip_network("10.0.1.0/24"), ip_network(B)),
+    ]
+
+
 # A kernel in few lines decides as the SPD does; few networks overlap in every way there is.
 _networks = st.sampled_from(
     ["10.0.0.0/16", "10.0.1.0/24", "10.0.2.0/24", "10.0.1.8/32", "10.0.3.0/24", "0.0.0.0/0"]
