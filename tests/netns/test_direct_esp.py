@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +14,8 @@ from gatewright.lab.namespace import Namespace
 from gatewright.lab.policies import TunnelText
 from gatewright.lab.traffic import SteadyPings, ping, transfer
 from gatewright.lab.world import Sides, World
+from tests.support import refusing
+from tests.support.refusing import Refusal
 from tests.support.running import gatewright
 
 pytestmark = pytest.mark.netns
@@ -21,13 +23,20 @@ pytestmark = pytest.mark.netns
 DIRECT = "direct through wan"
 
 
-def joined(world: World, sides: Sides, *arguments: str) -> Gateway:
-    """Gateway A of a tunnel that carried pings, so that the neighbour is known."""
+def joined(
+    world: World, sides: Sides, *arguments: str, refusals: Sequence[Refusal] = ()
+) -> Gateway:
+    """Gateway A of a tunnel that carried pings, so that the neighbour is known.
+
+    ``refusals``: what the kernel refuses it.
+    """
     tunnel = TunnelText(sides.a, sides.b)
     gateways = [
         gatewright(world, "A", str(tunnel)),
         gatewright(world, "B", str(tunnel.mirrored())),
     ]
+    if refusals:
+        gateways[0].under = refusing.command(*refusals)
     for gateway in gateways:
         gateway.start(*arguments)
     for gateway in gateways:
@@ -146,3 +155,41 @@ def test_switched_off_the_raw_socket_sends(world: World) -> None:
     sides = world.ipv4
     gateway = joined(world, sides, "--direct-esp", "off")
     assert way(sides)(gateway.status()) == "raw socket: direct sending is off"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "why"),
+    [
+        (refusing.PACKET_SOCKET, "Address family not supported by protocol"),
+        (refusing.TRANSMIT_RING, "Protocol not available"),
+        (refusing.OFFLOAD_HEADER, "Protocol not available"),
+    ],
+    ids=["packet socket", "transmit ring", "offload header"],
+)
+def test_what_the_kernel_refuses_the_raw_socket_does(
+    world: World, refusal: Refusal, why: str
+) -> None:
+    sides = world.ipv4
+    gateway = joined(world, sides, refusals=[refusal])
+    assert way(sides)(gateway.status()).startswith(f"raw socket: no transmit ring: {why}")
+    assert ping(world.host_a, sides.b.host, 20).answered == 20, gateway.tail()
+    assert transfer(world.host_a, world.host_b, sides.b.host, 0.3).octets > 0
+
+
+def test_a_link_for_larger_packets_than_a_ring_takes_keeps_its_ring(world: World) -> None:
+    """One of 65,535 octets: a packet that needs all of it goes by the raw socket."""
+    sides = world.ipv4
+    for namespace in (world.gateway_a, world.gateway_b):
+        namespace.run(["ip", "link", "set", "wan", "mtu", "65535"])
+    gateway = joined(world, sides)
+    assert way(sides)(gateway.status()) == DIRECT
+    rings = packet_sockets(world.gateway_a)
+    assert rings
+    assert ping(world.host_a, sides.b.host, 20).all_answered, gateway.tail()
+    assert packet_sockets(world.gateway_a) == rings
+
+
+def packet_sockets(namespace: Namespace) -> set[str]:
+    """The inodes of all packet sockets inside: another one has another number."""
+    _, *lines = namespace.run(["cat", "/proc/net/packet"]).splitlines()
+    return {line.split()[-1] for line in lines}

@@ -25,7 +25,8 @@ class Gateway:
     """One gateway in a namespace, with a control socket, keys and state of its own.
 
     ``start`` returns at once, ``wait_ready`` waits until it has told that it is (sd_notify).
-    ``engine``: what its policies name as the engine; nothing if empty.
+    ``engine``: what its policies name as the engine; nothing if empty.  ``under``: a command that
+    starts the gateway in its turn.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Gateway:
     ) -> None:
         self.directory = directory
         self.engine = engine
+        self.under: Sequence[str] = ()
         self.policy = directory / "policy.yaml"
         self.control = directory / "control.sock"
         self.secrets = directory / "secrets"
@@ -72,7 +74,7 @@ class Gateway:
         address = self.directory / "notify.sock"
         address.unlink(missing_ok=True)
         self._notifications.bind(str(address))
-        command = [str(PROGRAM), "run", *((str(self.policy),) if policy else ())]
+        command = [*self.under, str(PROGRAM), "run", *((str(self.policy),) if policy else ())]
         self._process = Process(
             self.name,
             [*command, *self._places(), "--state-dir", str(self.directory / "state"), *arguments],
