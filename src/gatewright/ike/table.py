@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from gatewright.ike.grouping import Grouping
 from gatewright.ike.machine import Address, Session
 from gatewright.ipsec.selectors import IPAddress
 from gatewright.wire.isakmp import NO_SPI, SPI_LENGTH, Header
@@ -25,11 +26,9 @@ class SessionTable:
         self._first_message_of: dict[Session, tuple[bytes, Address]] = {}
         self._half_open: dict[Session, IPAddress] = {}
         self._unproved: dict[Session, IPAddress] = {}
-        self._by_tunnel: dict[str, dict[Session, None]] = {}
-        self._tunnel_of: dict[Session, str] = {}
+        self._by_tunnel: Grouping[str, Session] = Grouping()
         self._owners: dict[int, Session] = {}
-        self._policy_of: dict[int, int] = {}
-        self._by_policy: dict[int, dict[int, None]] = {}
+        self._by_policy: Grouping[int, int] = Grouping()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._spi_of))
@@ -54,30 +53,13 @@ class SessionTable:
 
     def index(self, session: Session) -> None:
         """Follow a session: a responder chooses its SPI, and learns its tunnel, while it works."""
-        self._index_tunnel(session)
+        self._by_tunnel.put(session, session.connection.name)
         spi = session.spi_i if session.is_initiator else session.spi_r
         if spi == NO_SPI or len(spi) != SPI_LENGTH or self._spi_of[session] == spi:
             return
         self._by_spi.pop(self._spi_of[session], None)
         self._by_spi[spi] = session
         self._spi_of[session] = spi
-
-    def _index_tunnel(self, session: Session) -> None:
-        tunnel = session.connection.name
-        before = self._tunnel_of.get(session)
-        if before == tunnel:
-            return
-        if before is not None:
-            self._forget_tunnel(session)
-        self._by_tunnel.setdefault(tunnel, {})[session] = None
-        self._tunnel_of[session] = tunnel
-
-    def _forget_tunnel(self, session: Session) -> None:
-        tunnel = self._tunnel_of.pop(session)
-        members = self._by_tunnel[tunnel]
-        del members[session]
-        if not members:
-            del self._by_tunnel[tunnel]
 
     def find(self, header: Header, remote: Address) -> Session | None:
         """The session of a message; both SPIs must fit, as far as both sides know them."""
@@ -97,7 +79,7 @@ class SessionTable:
 
     def of_tunnel(self, tunnel: str) -> list[Session]:
         """Oldest first."""
-        return list(self._by_tunnel.get(tunnel, ()))
+        return self._by_tunnel.of(tunnel)
 
     def best(self, tunnel: str, fits: Callable[[Session], bool]) -> Session | None:
         """Where to negotiate a child: the newest that stands, else one of ours on its way."""
@@ -133,31 +115,23 @@ class SessionTable:
 
     def own(self, spi_in: int, session: Session, policy_id: int) -> None:
         """A child SA of this policy belongs to a session from now on."""
-        self.disown(spi_in)
         self._owners[spi_in] = session
-        self._policy_of[spi_in] = policy_id
-        self._by_policy.setdefault(policy_id, {})[spi_in] = None
+        self._by_policy.put(spi_in, policy_id)
 
     def disown(self, spi_in: int) -> None:
-        if self._owners.pop(spi_in, None) is None:
-            return
-        policy_id = self._policy_of.pop(spi_in)
-        members = self._by_policy[policy_id]
-        del members[spi_in]
-        if not members:
-            del self._by_policy[policy_id]
+        self._owners.pop(spi_in, None)
+        self._by_policy.discard(spi_in)
 
     def of_policy(self, policy_id: int) -> list[int]:
         """The inbound SPIs of its child SAs, oldest first."""
-        return list(self._by_policy.get(policy_id, ()))
+        return self._by_policy.of(policy_id)
 
     def owner(self, spi_in: int) -> Session | None:
         return self._owners.get(spi_in)
 
     def remove(self, session: Session) -> None:
         spi = self._spi_of.pop(session, None)
-        if spi is not None:
-            self._forget_tunnel(session)
+        self._by_tunnel.discard(session)
         if spi is not None and self._by_spi.get(spi) is session:
             del self._by_spi[spi]
         key = self._first_message_of.pop(session, None)

@@ -111,7 +111,7 @@ def test_child_sas_are_found_by_their_policy_oldest_first() -> None:
     assert table.of_policy(1) == [4096, 4098]
     table.own(4096, other, 1)  # an IKE SA that replaces another inherits its child SAs
     assert table.owner(4096) is other
-    assert table.of_policy(1) == [4098, 4096]
+    assert table.of_policy(1) == [4096, 4098]
     table.disown(4096)
     table.disown(4098)
     table.disown(4098)

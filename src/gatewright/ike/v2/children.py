@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from gatewright.ike.grouping import Grouping
 from gatewright.ike.machine import Timing
 from gatewright.ike.outputs import (
     ActivateChildSa,
@@ -100,9 +101,8 @@ class Children:
 
     def __init__(self, outputs: list[Output]) -> None:
         self._entries: dict[int, ChildEntry] = {}
-        self._by_policy: dict[int, dict[int, ChildEntry]] = {}
-        self._by_outbound: dict[int, dict[int, ChildEntry]] = {}
-        self._policy_of: dict[int, int] = {}
+        self._by_policy: Grouping[int, ChildEntry] = Grouping()
+        self._by_outbound: Grouping[int, ChildEntry] = Grouping()
         self._timers: TimerQueue[int] = TimerQueue()
         self._changed: dict[int, None] = {}  # whose timers are out of date
         self._outputs = outputs
@@ -123,12 +123,11 @@ class Children:
 
     def of_policy(self, policy_id: int) -> list[ChildEntry]:
         """Those of one child of the policy, oldest first."""
-        return list(self._by_policy.get(policy_id, {}).values())
+        return self._by_policy.of(policy_id)
 
     def by_outbound(self, spi_out: int) -> ChildEntry | None:
         """The one that the peer knows by this SPI."""
-        known = self._by_outbound.get(spi_out, {}).values()
-        return next((each for each in known if each.standing), None)
+        return next((each for each in self._by_outbound.of(spi_out) if each.standing), None)
 
     def serving(
         self, child: Child, trigger: tuple[TrafficSelector, TrafficSelector] | None
@@ -148,27 +147,18 @@ class Children:
 
     def _take_in(self, entry: ChildEntry) -> None:
         self._entries[entry.spi_in] = entry
-        self._by_outbound.setdefault(entry.sa.spi_out, {})[entry.spi_in] = entry
+        self._by_outbound.put(entry, entry.sa.spi_out)
         entry.watcher = self._note_change
 
     def _note_change(self, entry: ChildEntry) -> None:
-        spi_in, policy_id = entry.spi_in, entry.child.policy_id
-        self._changed[spi_in] = None
-        if self._policy_of.get(spi_in) != policy_id:
-            self._forget_policy(spi_in)
-            self._policy_of[spi_in] = policy_id
-            self._by_policy.setdefault(policy_id, {})[spi_in] = entry
-
-    def _forget_policy(self, spi_in: int) -> None:
-        policy_id = self._policy_of.pop(spi_in, None)
-        if policy_id is not None:
-            _remove_from(self._by_policy, policy_id, spi_in)
+        self._changed[entry.spi_in] = None
+        self._by_policy.put(entry, entry.child.policy_id)
 
     def _let_go(self, entry: ChildEntry) -> None:
         entry.watcher = None
         del self._entries[entry.spi_in]
-        _remove_from(self._by_outbound, entry.sa.spi_out, entry.spi_in)
-        self._forget_policy(entry.spi_in)
+        self._by_outbound.discard(entry)
+        self._by_policy.discard(entry)
         self._changed.pop(entry.spi_in, None)
         self._timers.set(entry.spi_in, None)
 
@@ -311,13 +301,6 @@ def needs_rekey(entry: ChildEntry, now: float) -> bool:
 
 def has_expired(entry: ChildEntry, now: float) -> bool:
     return entry.standing and entry.expire_at <= now
-
-
-def _remove_from(index: dict[int, dict[int, ChildEntry]], key: int, spi_in: int) -> None:
-    members = index.get(key, {})
-    members.pop(spi_in, None)
-    if not members:
-        index.pop(key, None)
 
 
 def lesser(one: ChildEntry, other: ChildEntry) -> ChildEntry:
