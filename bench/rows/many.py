@@ -1,16 +1,17 @@
 """Thousands of tunnels between two gateways, with traffic over up to a thousand of them, against
-the same traffic over one of them, and over one that is alone."""
+the same traffic through one that is alone and has all networks, and as much over one of many."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from statistics import median
 
 from bench.claims import Claim, Form
-from bench.paths.ours import far_network, spread_far_networks, start
+from bench.paths.ours import FAR_NETWORKS, far_network, spread_far_networks, start
 from bench.paths.path import Path, ready
 from bench.result import Result, Table
 from bench.rows.packets import WORK, search_in_turn, trial
@@ -54,7 +55,8 @@ class Crowd:
 
 @dataclass(slots=True)
 class Streams:
-    """Mbit/s of as many TCP streams: over many tunnels, over one of many, over one alone."""
+    """Mbit/s of as many TCP streams: over many tunnels, over one of many, and to where those over
+    many go, over one alone."""
 
     many: list[float] = field(default_factory=list)
     one: list[float] = field(default_factory=list)
@@ -68,9 +70,9 @@ def run(setting: Setting) -> Result:
     tunnels = setting.amount.tunnels
     with ExitStack() as stack:
         setting.say(f"starting gateways with {tunnels:,} tunnels")
-        alone = _build(stack, 1)
+        alone = _build(stack, [str(FAR_NETWORKS)])
         _bring_up(setting, alone)
-        crowd = _build(stack, tunnels)
+        crowd = _build(stack, [far_network(number) for number in range(tunnels)])
         _bring_up(setting, crowd)
         streams = Streams()
         packets: dict[str, list[float]] = {"one": [], "many": []}
@@ -83,10 +85,12 @@ def run(setting: Setting) -> Result:
     return _result(alone, crowd, streams, packets)
 
 
-def _build(stack: ExitStack, tunnels: int) -> Crowd:
+def _build(stack: ExitStack, far_networks: Sequence[str]) -> Crowd:
+    """A world with a tunnel to each of these networks."""
     world = stack.enter_context(World())
     spread_far_networks(world)
-    pairs = [(world.ipv4.a.network, far_network(number)) for number in range(tunnels)]
+    tunnels = len(far_networks)
+    pairs = [(world.ipv4.a.network, each) for each in far_networks]
     begin = time.monotonic()
     gateways = start(stack, world, pairs, esp="aes-128-gcm", udp=True, always=True)
     loaded = time.monotonic()
@@ -120,7 +124,7 @@ def _compare_streams(setting: Setting, alone: Crowd, crowd: Crowd, streams: Stre
     before = megabits(crowd.path, 1)
     many = megabits(crowd.path, crowd.in_use)
     after = megabits(crowd.path, 1)
-    single = megabits(alone.path, 1)
+    single = megabits(alone.path, crowd.in_use)
     streams.one += [before, after]
     streams.many.append(many)
     streams.alone.append(single)
@@ -132,7 +136,7 @@ def _packets(setting: Setting, alone: Crowd, crowd: Crowd) -> dict[str, float]:
     searches = search_in_turn(
         setting,
         {
-            "one": partial(trial, alone.path),
+            "one": partial(trial, alone.path, destinations=crowd.in_use),
             "many": partial(trial, crowd.path, destinations=crowd.in_use),
         },
     )
