@@ -24,17 +24,20 @@ class Package:
     """One Debian package.  ``required``: without it nothing can be built.
 
     ``units``: services that the package would have start at the next boot.
+    ``amd64_only``: Debian has it for no other processor.
     """
 
     name: str
     reason: str
     required: bool = False
     units: tuple[str, ...] = ()
+    amd64_only: bool = False
 
 
 PACKAGES = (
     Package("gcc", "links the packet engine", required=True),
     Package("libc6-dev", "links the packet engine", required=True),
+    Package("libipsec-mb1", "the packet engine's fastest AES-GCM", amd64_only=True),
     Package("iproute2", "builds the network namespaces of demo and tests"),
     Package("nftables", "the guards that keep protected traffic from passing in clear"),
     Package("iputils-ping", "to look around in a demo that was kept"),
@@ -61,7 +64,7 @@ def install_missing() -> None:
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
         say("not a Debian system: the packages that demo and tests use are left to you")
         return
-    missing = _missing((*PACKAGES, *_venv_packages()))
+    missing = _missing((*_packages_for(_architecture()), *_venv_packages()))
     if not missing:
         return
     say("Debian packages that are not there yet:")
@@ -74,6 +77,15 @@ def install_missing() -> None:
     with _no_service_starts():
         _apt_install([package.name for package in missing])
     _disable_units(missing)
+
+
+def _architecture() -> str:
+    command = ["dpkg", "--print-architecture"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _packages_for(architecture: str) -> Iterator[Package]:
+    return (each for each in PACKAGES if architecture == "amd64" or not each.amd64_only)
 
 
 def _venv_packages() -> tuple[Package, ...]:
