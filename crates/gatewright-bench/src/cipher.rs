@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use gatewright_esp::{Algorithm, EspKeys, Integrity, OpenContext, SealContext, HEADROOM, TAILROOM};
+use gatewright_esp::{
+    Algorithm, EspKeys, GcmCode, Integrity, OpenContext, SealContext, HEADROOM, TAILROOM,
+};
 
 use crate::arguments::Arguments;
 use crate::Outcome;
@@ -60,10 +62,12 @@ fn contexts(algorithm: Algorithm) -> Outcome<(SealContext, OpenContext)> {
         .collect();
     let integrity = vec![7; algorithm.integrity().map_or(0, Integrity::key_len)];
     let keys = EspKeys::new(&encryption, &integrity);
+    let gcm = GcmCode::Fastest;
     let told = |error: &dyn std::fmt::Display| error.to_string();
     Ok((
-        SealContext::new(algorithm, &keys, SPI, false, &[7; 16]).map_err(|error| told(&error))?,
-        OpenContext::new(algorithm, &keys, SPI, false).map_err(|error| told(&error))?,
+        SealContext::new(algorithm, &keys, SPI, false, &[7; 16], gcm)
+            .map_err(|error| told(&error))?,
+        OpenContext::new(algorithm, &keys, SPI, false, gcm).map_err(|error| told(&error))?,
     ))
 }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
 use std::sync::Arc;
 
 use gatewright_esp::{
-    Algorithm, EspKeys, Exhausted, OpenContext, OuterFamily, Overhead, ReplayWindow, SealContext,
-    SequenceCounter,
+    Algorithm, EspKeys, Exhausted, GcmCode, OpenContext, OuterFamily, Overhead, ReplayWindow,
+    SealContext, SequenceCounter,
 };
 use gatewright_io::{fill_random, Encapsulation};
 use gatewright_spd::Selectors;
@@ -145,7 +145,11 @@ impl fmt::Debug for Association {
 }
 
 impl Association {
-    pub(crate) fn new(parameters: SaParameters, path: Arc<Path>) -> Result<Self, EngineError> {
+    pub(crate) fn new(
+        parameters: SaParameters,
+        path: Arc<Path>,
+        gcm: GcmCode,
+    ) -> Result<Self, EngineError> {
         let SaParameters { algorithm, esn, .. } = parameters;
         let mut iv_seed = [0; 16];
         fill_random(&mut iv_seed).map_err(|error| EngineError::System {
@@ -159,8 +163,9 @@ impl Association {
                 parameters.spi_out,
                 esn,
                 &iv_seed,
+                gcm,
             )?,
-            open: OpenContext::new(algorithm, &parameters.keys_in, parameters.spi_in, esn)?,
+            open: OpenContext::new(algorithm, &parameters.keys_in, parameters.spi_in, esn, gcm)?,
             sequence: SequenceCounter::new(esn),
             replay: ReplayWindow::new(parameters.replay_window, esn),
             outbound: AtomicU8::new(if parameters.outbound_standby {

@@ -304,7 +304,7 @@ impl Shared {
         let path = self
             .paths
             .between(transport.local, transport.remote.ip(), system_mtu);
-        let mut pair = Association::new(parameters, path)?;
+        let mut pair = Association::new(parameters, path, self.settings.gcm())?;
         // Before the change, so that the packets which a worker finds afterwards ask anew only
         // when this pair does not serve them.
         self.events.acquire_answered(pair.policy_id);

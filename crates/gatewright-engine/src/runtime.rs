@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gatewright_esp::AesCode;
-use gatewright_io::{path_mtu, Encapsulation, FastPath, Poller, Standing, Tun, TunKeeper};
+use gatewright_esp::{AesCode, GcmCode};
+use gatewright_io::{
+    path_mtu, Encapsulation, FastPath, Poller, Standing, Tun, TunKeeper, IPSEC_MB,
+};
 
 use crate::association::SaParameters;
 use crate::control::{Shared, SocketSlot};
@@ -319,7 +321,7 @@ impl Engine {
 
     /// What is fast here, and what is not and why, each way and place once.
     pub fn fast_paths(&self) -> Vec<FastPath> {
-        let mut paths = vec![vector_aes()];
+        let mut paths = vec![vector_aes(), ipsec_mb(self.shared.settings.gcm())];
         if let Some(running) = &*lock(&self.running) {
             paths.extend(running.tun_paths.iter().cloned());
         }
@@ -360,6 +362,19 @@ fn vector_aes() -> FastPath {
         standing: match code {
             AesCode::Vector => Standing::InUse,
             _ => Standing::Missing(code.text()),
+        },
+    }
+}
+
+fn ipsec_mb(gcm: GcmCode) -> FastPath {
+    FastPath {
+        name: IPSEC_MB,
+        place: "the processor".to_owned(),
+        standing: match gcm {
+            GcmCode::AwsLc => Standing::Off,
+            GcmCode::Fastest => {
+                GcmCode::ipsec_mb().map_or_else(Standing::Missing, |()| Standing::InUse)
+            }
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gatewright_esp::GcmCode;
 use gatewright_io::{DirectOptions, Offloads};
 
 /// The engine's settings; the defaults are those of a gateway.
@@ -25,7 +26,7 @@ pub struct Settings {
     /// How long a packet thread looks again and again for more before it sleeps.  It takes a whole
     /// core while there is traffic, and where cores are short the round trip gets longer by it.
     pub busy_poll: Duration,
-    /// Which offloads to use where the system has them.
+    /// Which fast paths to use where the system has them.
     pub offloads: Offloads,
     /// Whether to lower the MSS that TCP connections through a tunnel begin with to what fits it.
     pub mss_clamp: bool,
@@ -73,6 +74,15 @@ impl Settings {
     pub fn workers_for(cores: usize) -> usize {
         const ENOUGH: usize = 8;
         (cores / 2).clamp(1, ENOUGH)
+    }
+
+    /// Whose AES-GCM an SA gets.
+    pub(crate) const fn gcm(&self) -> GcmCode {
+        if self.offloads.ipsec_mb {
+            GcmCode::Fastest
+        } else {
+            GcmCode::AwsLc
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use criterion::{criterion_group, criterion_main, BatchSize, Criterion, Throughput};
 use gatewright_esp::{
-    Algorithm, Cipher, EspKeys, Integrity, OpenContext, ReplayWindow, SealContext, SequenceCounter,
-    HEADROOM, TAILROOM,
+    Algorithm, Cipher, EspKeys, GcmCode, Integrity, OpenContext, ReplayWindow, SealContext,
+    SequenceCounter, HEADROOM, TAILROOM,
 };
 
 const SPI: u32 = 0x1234_5678;
@@ -21,7 +21,7 @@ const ALGORITHMS: [(&str, Option<&str>); 8] = [
     ("null", Some("hmac-sha1-96")),
 ];
 
-fn contexts(algorithm: Algorithm) -> (SealContext, OpenContext) {
+fn contexts(algorithm: Algorithm, gcm: GcmCode) -> (SealContext, OpenContext) {
     let cipher: Cipher = algorithm.cipher();
     let length = cipher.key_len() + cipher.salt_len();
     let encryption: Vec<u8> = (0..length)
@@ -29,10 +29,10 @@ fn contexts(algorithm: Algorithm) -> (SealContext, OpenContext) {
         .collect();
     let integrity = vec![7; algorithm.integrity().map_or(0, Integrity::key_len)];
     let keys = EspKeys::new(&encryption, &integrity);
-    let seal = SealContext::new(algorithm, &keys, SPI, false, &[7; 16]).unwrap();
+    let seal = SealContext::new(algorithm, &keys, SPI, false, &[7; 16], gcm).unwrap();
     (
         seal,
-        OpenContext::new(algorithm, &keys, SPI, false).unwrap(),
+        OpenContext::new(algorithm, &keys, SPI, false, gcm).unwrap(),
     )
 }
 
@@ -45,34 +45,42 @@ fn ipv4(len: usize) -> Vec<u8> {
 
 fn seal_and_open(c: &mut Criterion) {
     for (cipher, integrity) in ALGORITHMS {
-        let algorithm = Algorithm::from_names(cipher, integrity).unwrap();
-        let (seal, open) = contexts(algorithm);
-        let mut group = c.benchmark_group(cipher);
-        for len in [64usize, 1400] {
-            group.throughput(Throughput::Bytes(len as u64));
-            let place = HEADROOM..HEADROOM + len;
-            let mut buffer = vec![0; HEADROOM + len + TAILROOM];
-            buffer[place.clone()].copy_from_slice(&ipv4(len));
-            let mut sealed = buffer.clone();
-            let packet = seal
-                .seal_in_place(&mut sealed, place.clone(), 4, 1)
-                .unwrap();
-            let mut seq = 1;
-            group.bench_function(format!("seal/{len}"), |b| {
-                b.iter(|| {
-                    seq += 1;
-                    seal.seal_in_place(&mut buffer, place.clone(), 4, seq)
-                        .unwrap()
-                });
-            });
-            group.bench_function(format!("open/{len}"), |b| {
-                b.iter_batched_ref(
-                    || sealed.clone(),
-                    |buffer| open.open_in_place(buffer, packet.clone(), 0).unwrap(),
-                    BatchSize::SmallInput,
-                );
-            });
+        group(c, cipher, cipher, integrity, GcmCode::Fastest);
+        if cipher.ends_with("-gcm") {
+            let name = format!("{cipher}/aws-lc");
+            group(c, &name, cipher, integrity, GcmCode::AwsLc);
         }
+    }
+}
+
+fn group(c: &mut Criterion, name: &str, cipher: &str, integrity: Option<&str>, gcm: GcmCode) {
+    let algorithm = Algorithm::from_names(cipher, integrity).unwrap();
+    let (seal, open) = contexts(algorithm, gcm);
+    let mut group = c.benchmark_group(name);
+    for len in [64usize, 1400] {
+        group.throughput(Throughput::Bytes(len as u64));
+        let place = HEADROOM..HEADROOM + len;
+        let mut buffer = vec![0; HEADROOM + len + TAILROOM];
+        buffer[place.clone()].copy_from_slice(&ipv4(len));
+        let mut sealed = buffer.clone();
+        let packet = seal
+            .seal_in_place(&mut sealed, place.clone(), 4, 1)
+            .unwrap();
+        let mut seq = 1;
+        group.bench_function(format!("seal/{len}"), |b| {
+            b.iter(|| {
+                seq += 1;
+                seal.seal_in_place(&mut buffer, place.clone(), 4, seq)
+                    .unwrap()
+            });
+        });
+        group.bench_function(format!("open/{len}"), |b| {
+            b.iter_batched_ref(
+                || sealed.clone(),
+                |buffer| open.open_in_place(buffer, packet.clone(), 0).unwrap(),
+                BatchSize::SmallInput,
+            );
+        });
     }
 }
 

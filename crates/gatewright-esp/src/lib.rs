@@ -8,9 +8,11 @@
 //!
 //! Nothing here allocates per packet, reads a clock or makes a system call.
 
+mod aead;
 mod algorithm;
 mod auth;
 mod cipher;
+mod gcm_code;
 mod keys;
 mod open;
 pub mod outer;
@@ -23,6 +25,7 @@ mod sequence;
 mod vectors;
 
 pub use algorithm::{Algorithm, AlgorithmError, Cipher, Integrity};
+pub use gcm_code::GcmCode;
 pub use keys::{EspKeys, KeyError};
 pub use open::{InnerVersion, OpenContext, OpenError, Opened, Payload};
 pub use overhead::{Encapsulation, OuterFamily, Overhead, HEADROOM, TAILROOM};

@@ -5,9 +5,11 @@ use core::ops::Range;
 
 use gatewright_packet::IpPacket;
 
+use crate::aead::AdditionalData;
 use crate::algorithm::Algorithm;
 use crate::auth::Authenticator;
-use crate::cipher::{additional_data, nonce, CipherKey, Direction};
+use crate::cipher::{CipherKey, Direction};
+use crate::gcm_code::GcmCode;
 use crate::keys::{check_spi, EspKeys, KeyError};
 use crate::overhead::{ESP_HEADER_LEN, ESP_TRAILER_LEN};
 
@@ -92,7 +94,7 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {}
 
 impl OpenContext {
-    /// Schedules the keys.
+    /// Schedules the keys.  `gcm` chooses the code for AES-GCM.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -101,6 +103,7 @@ impl OpenContext {
         keys: &EspKeys,
         spi: u32,
         esn: bool,
+        gcm: GcmCode,
     ) -> Result<Self, KeyError> {
         check_spi(spi)?;
         let authenticator = match algorithm.integrity() {
@@ -111,7 +114,7 @@ impl OpenContext {
             algorithm,
             spi,
             esn,
-            cipher: CipherKey::new(algorithm.cipher(), keys.encryption(), Direction::Open)?,
+            cipher: CipherKey::new(algorithm.cipher(), keys.encryption(), Direction::Open, gcm)?,
             authenticator,
         })
     }
@@ -199,14 +202,13 @@ impl OpenContext {
     }
 
     fn open_aead(&self, packet: &mut [u8], header_len: usize, seq: u64) -> Result<(), OpenError> {
-        let CipherKey::Aead(key, salt) = &self.cipher else {
+        let CipherKey::Aead(key) = &self.cipher else {
             return Err(OpenError::Authentication);
         };
         let (header, sealed) = packet.split_at_mut(header_len);
         let iv = header.get(ESP_HEADER_LEN..).unwrap_or_default();
-        let nonce = nonce(*salt, iv).map_err(|_| OpenError::Authentication)?;
-        key.open_in_place(nonce, additional_data(self.spi, seq, self.esn), sealed)
-            .map(|_| ())
+        let data = AdditionalData::new(self.spi, seq, self.esn);
+        key.open(iv, &data, sealed)
             .map_err(|_| OpenError::Authentication)
     }
 

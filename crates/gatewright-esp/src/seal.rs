@@ -6,9 +6,11 @@ use core::ops::Range;
 use aws_lc_rs::cipher::{EncryptingKey, EncryptionContext, UnboundCipherKey, AES_128};
 use aws_lc_rs::error::Unspecified;
 
+use crate::aead::AdditionalData;
 use crate::algorithm::Algorithm;
 use crate::auth::Authenticator;
-use crate::cipher::{additional_data, nonce, CipherKey, Direction};
+use crate::cipher::{CipherKey, Direction};
+use crate::gcm_code::GcmCode;
 use crate::keys::{check_spi, EspKeys, KeyError};
 use crate::overhead::{ESP_HEADER_LEN, ESP_TRAILER_LEN};
 
@@ -77,7 +79,8 @@ impl SealContext {
     ///
     /// `iv_seed` is 16 fresh random octets for this SA alone: with a CBC cipher the IVs are drawn
     /// from it, so that they are unpredictable (RFC 3602 section 3).  An AEAD takes the sequence
-    /// number as IV (RFC 4106 section 3.1) and does not use it.
+    /// number as IV (RFC 4106 section 3.1) and does not use it.  `gcm` chooses the code for
+    /// AES-GCM.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -87,6 +90,7 @@ impl SealContext {
         spi: u32,
         esn: bool,
         iv_seed: &[u8; 16],
+        gcm: GcmCode,
     ) -> Result<Self, KeyError> {
         check_spi(spi)?;
         let authenticator = match algorithm.integrity() {
@@ -97,7 +101,7 @@ impl SealContext {
             algorithm,
             spi,
             esn,
-            cipher: CipherKey::new(algorithm.cipher(), keys.encryption(), Direction::Seal)?,
+            cipher: CipherKey::new(algorithm.cipher(), keys.encryption(), Direction::Seal, gcm)?,
             authenticator,
             ivs: IvSource::new(iv_seed)?,
         })
@@ -191,17 +195,13 @@ impl SealContext {
         icv: &mut [u8],
         seq: u64,
     ) -> Result<(), SealError> {
-        let CipherKey::Aead(key, salt) = &self.cipher else {
+        let CipherKey::Aead(key) = &self.cipher else {
             return Err(SealError::Crypto);
         };
         let iv = header.get(ESP_HEADER_LEN..).unwrap_or_default();
-        let nonce = nonce(*salt, iv).map_err(|_| SealError::Crypto)?;
-        let data = additional_data(self.spi, seq, self.esn);
-        let tag = key
-            .seal_in_place_separate_tag(nonce, data, body)
-            .map_err(|_| SealError::Crypto)?;
-        icv.copy_from_slice(tag.as_ref());
-        Ok(())
+        let data = AdditionalData::new(self.spi, seq, self.esn);
+        key.seal(iv, &data, body, icv)
+            .map_err(|_| SealError::Crypto)
     }
 
     fn encrypt(&self, header: &[u8], body: &mut [u8]) -> Result<(), SealError> {

@@ -6,11 +6,18 @@ use std::collections::BTreeMap;
 
 use crate::cipher::{CbcKey, CipherKey, Direction};
 use crate::{
-    Algorithm, Cipher, EspKeys, OpenContext, OpenError, Payload, SealContext, HEADROOM, TAILROOM,
+    Algorithm, Cipher, EspKeys, GcmCode, OpenContext, OpenError, Payload, SealContext, HEADROOM,
+    TAILROOM,
 };
 
 const PUBLISHED: &str = include_str!("../../../tests/vectors/esp/published.txt");
 const GENERATED: &str = include_str!("../../../tests/vectors/esp/generated.txt");
+
+/// Each record with each code for AES-GCM.
+fn by_each_code(text: &str) -> impl Iterator<Item = (Record<'_>, GcmCode)> {
+    let all = |gcm| records(text).into_iter().map(move |record| (record, gcm));
+    GcmCode::ALL.into_iter().flat_map(all)
+}
 
 /// One record of `name = value` lines.
 struct Record<'a>(BTreeMap<&'a str, &'a str>);
@@ -53,9 +60,9 @@ impl<'a> Record<'a> {
     }
 
     /// Opens the packet of the record; what came of it, and the buffer afterwards.
-    fn open(&self) -> (Result<crate::Opened, OpenError>, Vec<u8>) {
+    fn open(&self, gcm: GcmCode) -> (Result<crate::Opened, OpenError>, Vec<u8>) {
         let (algorithm, keys) = (self.algorithm(), self.keys());
-        let context = OpenContext::new(algorithm, &keys, self.spi(), self.esn()).unwrap();
+        let context = OpenContext::new(algorithm, &keys, self.spi(), self.esn(), gcm).unwrap();
         let mut packet = self.octets("esp");
         let end = packet.len();
         let high = (self.number("sequence") >> 32) as u32;
@@ -78,11 +85,11 @@ fn records(text: &str) -> Vec<Record<'_>> {
 #[test]
 fn published_aead_packets_open() {
     let mut seen = 0;
-    for record in records(PUBLISHED) {
+    for (record, gcm) in by_each_code(PUBLISHED) {
         if !Cipher::from_name(record.text("cipher")).unwrap().is_aead() {
             continue;
         }
-        let (opened, packet) = record.open();
+        let (opened, packet) = record.open(gcm);
         let plaintext = record.octets("plaintext");
         let start = record.algorithm().header_len();
         let source = record.text("source");
@@ -98,12 +105,19 @@ fn published_aead_packets_open() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 14);
+    assert_eq!(seen, 2 * 14);
 }
 
 fn cbc_key(record: &Record<'_>, direction: Direction) -> Box<CbcKey> {
     let cipher = Cipher::from_name(record.text("cipher")).unwrap();
-    match CipherKey::new(cipher, &record.octets("encryption-key"), direction).unwrap() {
+    match CipherKey::new(
+        cipher,
+        &record.octets("encryption-key"),
+        direction,
+        GcmCode::AwsLc,
+    )
+    .unwrap()
+    {
         CipherKey::Cbc(key) => key,
         _ => panic!("a CBC cipher"),
     }
@@ -137,10 +151,10 @@ fn published_cbc_packets_decrypt_and_encrypt() {
 
 #[test]
 fn packets_of_the_second_implementation_open() {
-    let records = records(GENERATED);
-    assert_eq!(records.len(), 68);
-    for record in records {
-        let (opened, packet) = record.open();
+    let records: Vec<_> = by_each_code(GENERATED).collect();
+    assert_eq!(records.len(), 2 * 68);
+    for (record, gcm) in records {
+        let (opened, packet) = record.open(gcm);
         let opened = opened.unwrap();
         assert_eq!(opened.seq, record.number("sequence"));
         let Payload::Packet(_, range) = opened.payload else {
@@ -152,10 +166,10 @@ fn packets_of_the_second_implementation_open() {
 
 #[test]
 fn sealing_gives_the_packets_of_the_second_implementation() {
-    for record in records(GENERATED) {
+    for (record, gcm) in by_each_code(GENERATED) {
         let seed: [u8; 16] = record.octets("iv-seed").try_into().unwrap();
         let (algorithm, keys, esn) = (record.algorithm(), record.keys(), record.esn());
-        let context = SealContext::new(algorithm, &keys, record.spi(), esn, &seed).unwrap();
+        let context = SealContext::new(algorithm, &keys, record.spi(), esn, &seed, gcm).unwrap();
         let inner = record.octets("inner");
         let mut buffer = vec![0xee; HEADROOM + inner.len() + TAILROOM];
         let place = HEADROOM..HEADROOM + inner.len();

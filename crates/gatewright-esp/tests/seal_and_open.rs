@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use gatewright_esp::{
-    Algorithm, Cipher, EspKeys, Integrity, KeyError, OpenContext, OpenError, Payload, SealContext,
-    SealError, HEADROOM, TAILROOM,
+    Algorithm, Cipher, EspKeys, GcmCode, Integrity, KeyError, OpenContext, OpenError, Payload,
+    SealContext, SealError, HEADROOM, TAILROOM,
 };
 use proptest::prelude::*;
 
@@ -37,10 +37,15 @@ fn keys(algorithm: Algorithm, fill: u8) -> EspKeys {
     EspKeys::new(&encryption, &integrity)
 }
 
-fn contexts(algorithm: Algorithm, esn: bool) -> (SealContext, OpenContext) {
+fn any_code() -> impl Strategy<Value = GcmCode> {
+    prop::sample::select(GcmCode::ALL.to_vec())
+}
+
+fn contexts(algorithm: Algorithm, esn: bool, gcm: GcmCode) -> (SealContext, OpenContext) {
     let keys = keys(algorithm, 0x5a);
-    let seal = SealContext::new(algorithm, &keys, SPI, esn, &[7; 16]).unwrap();
-    (seal, OpenContext::new(algorithm, &keys, SPI, esn).unwrap())
+    let seal = SealContext::new(algorithm, &keys, SPI, esn, &[7; 16], gcm).unwrap();
+    let open = OpenContext::new(algorithm, &keys, SPI, esn, gcm).unwrap();
+    (seal, open)
 }
 
 fn ipv4(payload: &[u8]) -> Vec<u8> {
@@ -65,9 +70,10 @@ proptest! {
     #[test]
     fn what_was_sealed_opens(
         algorithm in any_algorithm(), payload in prop::collection::vec(any::<u8>(), 0..600),
-        esn: bool, low in 1u32.., high: u32,
+        esn: bool, low in 1u32.., high: u32, gcms in (any_code(), any_code()),
     ) {
-        let (seal, open) = contexts(algorithm, esn);
+        let (seal, _) = contexts(algorithm, esn, gcms.0);
+        let (_, open) = contexts(algorithm, esn, gcms.1);
         let high = if esn { high } else { 0 };
         let seq = u64::from(high) << 32 | u64::from(low);
         let inner = ipv4(&payload);
@@ -83,9 +89,9 @@ proptest! {
 
     #[test]
     fn one_changed_bit_anywhere_is_found(
-        algorithm in any_algorithm(), esn: bool, bit in 0usize..10_000
+        algorithm in any_algorithm(), esn: bool, bit in 0usize..10_000, gcm in any_code()
     ) {
-        let (seal, open) = contexts(algorithm, esn);
+        let (seal, open) = contexts(algorithm, esn, gcm);
         let mut packet = sealed(&seal, &ipv4(b"some payload"), 5);
         let bit = bit % (packet.len() * 8);
         packet[bit / 8] ^= 1 << (bit % 8);
@@ -96,8 +102,10 @@ proptest! {
     }
 
     #[test]
-    fn the_high_half_of_the_number_is_authenticated(algorithm in any_algorithm(), high in 1u32..) {
-        let (seal, open) = contexts(algorithm, true);
+    fn the_high_half_of_the_number_is_authenticated(
+        algorithm in any_algorithm(), high in 1u32.., gcm in any_code()
+    ) {
+        let (seal, open) = contexts(algorithm, true, gcm);
         let mut packet = sealed(&seal, &ipv4(b"x"), 5);
         let end = packet.len();
         let error = open.open_in_place(&mut packet, 0..end, high).unwrap_err();
@@ -107,9 +115,9 @@ proptest! {
     #[test]
     fn any_octets_never_panic(
         algorithm in any_algorithm(), mut octets in prop::collection::vec(any::<u8>(), 0..200),
-        start in 0usize..250, end in 0usize..250, ours: bool,
+        start in 0usize..250, end in 0usize..250, ours: bool, gcm in any_code(),
     ) {
-        let (_, open) = contexts(algorithm, false);
+        let (_, open) = contexts(algorithm, false, gcm);
         if ours && octets.len() >= 4 {
             octets[..4].copy_from_slice(&SPI.to_be_bytes());
         }
@@ -122,7 +130,7 @@ proptest! {
 #[test]
 fn room_and_numbers_are_checked() {
     let algorithm = Algorithm::from_names("aes-128-gcm", None).unwrap();
-    let (seal, _) = contexts(algorithm, false);
+    let (seal, _) = contexts(algorithm, false, GcmCode::Fastest);
     let mut buffer = [0; 200];
     let mut error = |range, seq| seal.seal_in_place(&mut buffer, range, 4, seq).unwrap_err();
     assert_eq!(error(8..60, 1), SealError::Headroom);
@@ -137,7 +145,7 @@ fn wrong_keys_are_refused_by_name() {
     let algorithm = Algorithm::from_names("des-cbc", Some("hmac-md5-96")).unwrap();
     let refusal = |encryption: &[u8], integrity: &[u8], spi| {
         let keys = EspKeys::new(encryption, integrity);
-        OpenContext::new(algorithm, &keys, spi, false)
+        OpenContext::new(algorithm, &keys, spi, false, GcmCode::Fastest)
             .map(|_| ())
             .unwrap_err()
     };
@@ -165,7 +173,7 @@ fn a_triple_key_of_less_than_three_keys_is_refused() {
     for (first, second, third, accepted) in [(0, 1, 2, true), (0, 0, 1, false), (0, 1, 0, false)] {
         let key = [parts[first], parts[second], parts[third]].concat();
         let keys = EspKeys::new(&key, &[0; 20]);
-        let made = OpenContext::new(algorithm, &keys, SPI, false).map(|_| ());
+        let made = OpenContext::new(algorithm, &keys, SPI, false, GcmCode::Fastest).map(|_| ());
         assert_eq!(
             made,
             if accepted {
@@ -180,7 +188,7 @@ fn a_triple_key_of_less_than_three_keys_is_refused() {
 #[test]
 fn cbc_ivs_differ_and_do_not_count() {
     let algorithm = Algorithm::from_names("aes-256-cbc", Some("hmac-sha256-128")).unwrap();
-    let (seal, _) = contexts(algorithm, false);
+    let (seal, _) = contexts(algorithm, false, GcmCode::Fastest);
     let iv = |seq| sealed(&seal, &ipv4(b"same"), seq)[8..24].to_vec();
     let ivs: Vec<_> = (1..100).map(iv).collect();
     let distinct: std::collections::BTreeSet<_> = ivs.iter().collect();
@@ -198,7 +206,7 @@ fn cbc_ivs_differ_and_do_not_count() {
 #[test]
 fn a_dummy_packet_and_wrong_padding_are_told_apart() {
     let algorithm = Algorithm::from_names("null", Some("hmac-sha1-96")).unwrap();
-    let (seal, open) = contexts(algorithm, false);
+    let (seal, open) = contexts(algorithm, false, GcmCode::Fastest);
     let inner = ipv4(b"abc");
     let mut buffer = vec![0; HEADROOM + inner.len() + TAILROOM];
     let place = HEADROOM..HEADROOM + inner.len();

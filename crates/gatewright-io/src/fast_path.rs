@@ -1,5 +1,5 @@
 //! The ways around one system call and one cipher block a packet, each of which a kernel, a network
-//! device or an administrator may do without.
+//! device, a processor or an administrator may do without.
 
 use std::fmt;
 use std::io;
@@ -15,6 +15,8 @@ pub struct Offloads {
     pub udp_segmentation: bool,
     /// One receive call for many datagrams of a UDP socket (`UDP_GRO`).
     pub udp_merge: bool,
+    /// AES-GCM of Intel's Multi-Buffer Crypto library.
+    pub ipsec_mb: bool,
 }
 
 impl Offloads {
@@ -24,6 +26,7 @@ impl Offloads {
         tun_udp_segmentation: true,
         udp_segmentation: true,
         udp_merge: true,
+        ipsec_mb: true,
     };
 
     /// Nothing.
@@ -32,14 +35,16 @@ impl Offloads {
         tun_udp_segmentation: false,
         udp_segmentation: false,
         udp_merge: false,
+        ipsec_mb: false,
     };
 
     /// What can be switched off, by name.
-    pub const NAMES: [&'static str; 4] = [
+    pub const NAMES: [&'static str; 5] = [
         TUN_SEGMENTATION,
         TUN_UDP_SEGMENTATION,
         UDP_SEGMENTATION,
         UDP_MERGE,
+        IPSEC_MB,
     ];
 
     /// Without the one of this name; None when there is none.
@@ -49,6 +54,7 @@ impl Offloads {
             TUN_UDP_SEGMENTATION => &mut self.tun_udp_segmentation,
             UDP_SEGMENTATION => &mut self.udp_segmentation,
             UDP_MERGE => &mut self.udp_merge,
+            IPSEC_MB => &mut self.ipsec_mb,
             _ => return None,
         };
         *switch = false;
@@ -64,6 +70,8 @@ pub const TUN_UDP_SEGMENTATION: &str = "tun-udp-segmentation";
 pub const UDP_SEGMENTATION: &str = "udp-segmentation";
 /// [`Offloads::udp_merge`].
 pub const UDP_MERGE: &str = "udp-merge";
+/// [`Offloads::ipsec_mb`].
+pub const IPSEC_MB: &str = "ipsec-mb";
 /// Socket buffers of the size that was asked for.
 pub const LARGE_BUFFERS: &str = "large-buffers";
 

@@ -16,7 +16,7 @@ mod socket;
 mod sys;
 mod tun;
 
-pub use fast_path::{FastPath, Offloads, Standing};
+pub use fast_path::{FastPath, Offloads, Standing, IPSEC_MB};
 pub use linux::{
     open_esp, open_udp, open_udp_group, DirectOptions, DirectSending, EspSocket, LinuxTun, Prefix,
     SocketOptions, Steering, TunKeeper, TunOptions, UdpSocket,

@@ -2,7 +2,8 @@
 //! and it opens what they seal.
 
 use gatewright_esp::{
-    Algorithm, EspKeys, InnerVersion, OpenContext, Payload, SealContext, HEADROOM, TAILROOM,
+    Algorithm, EspKeys, GcmCode, InnerVersion, OpenContext, Payload, SealContext, HEADROOM,
+    TAILROOM,
 };
 use gatewright_io::fill_random;
 use pyo3::exceptions::PyValueError;
@@ -37,9 +38,10 @@ impl Esp {
         let keys = EspKeys::new(encryption_key, integrity_key);
         let mut iv_seed = [0; 16];
         fill_random(&mut iv_seed).map_err(refused)?;
+        let gcm = GcmCode::Fastest;
         Ok(Self {
-            seal: SealContext::new(algorithm, &keys, spi, esn, &iv_seed).map_err(refused)?,
-            open: OpenContext::new(algorithm, &keys, spi, esn).map_err(refused)?,
+            seal: SealContext::new(algorithm, &keys, spi, esn, &iv_seed, gcm).map_err(refused)?,
+            open: OpenContext::new(algorithm, &keys, spi, esn, gcm).map_err(refused)?,
         })
     }
 

@@ -6,11 +6,18 @@ from collections.abc import Mapping
 
 from gatewright.dataplane.interface import FastPath
 
-SWITCHES = ("tun-segmentation", "tun-udp-segmentation", "udp-segmentation", "udp-merge")
+SWITCHES = (
+    "tun-segmentation",
+    "tun-udp-segmentation",
+    "udp-segmentation",
+    "udp-merge",
+    "ipsec-mb",
+)
 """What ``gatewright run --without`` takes."""
 
 _SAVES: Mapping[str, str] = {
     "vector-aes": "several AES blocks an instruction",
+    "ipsec-mb": "AES-GCM in about two thirds of the time",
     "tun-segmentation": "TCP in segments of up to 64 KiB",
     "tun-udp-segmentation": "many UDP datagrams of a flow in one frame",
     "udp-segmentation": "many ESP packets a send call",

@@ -19,6 +19,23 @@ def test_the_engine_names_its_switches_when_asked_for_another() -> None:
 
 
 def test_the_processor_is_told_of_before_anything_is_open() -> None:
-    (path,) = EngineDataPlane("gwunit3").state().fast_paths
-    assert (path.name, path.place) == ("vector-aes", "the processor")
-    assert (path.state == "in-use") == (path.why == "")
+    paths = EngineDataPlane("gwunit3").state().fast_paths
+    assert [(path.name, path.place) for path in paths] == [
+        ("vector-aes", "the processor"),
+        ("ipsec-mb", "the processor"),
+    ]
+    for path in paths:
+        assert (path.state == "in-use") == (path.why == "")
+
+
+def test_the_library_for_aes_gcm_can_be_switched_off() -> None:
+    _, library = EngineDataPlane("gwunit3", without=["ipsec-mb"]).state().fast_paths
+    assert (library.state, library.why) == ("off", "switched off by a setting")
+
+
+def test_the_library_for_aes_gcm_is_used_where_processor_and_system_have_it() -> None:
+    _, library = EngineDataPlane("gwunit3").state().fast_paths
+    if library.state != "in-use":
+        # Anything else (another version, a wrong answer) is a defect.
+        assert library.why.startswith(("the processor has no VAES", "libIPSec_MB.so.1 is not"))
+        pytest.skip(library.why)

@@ -1,4 +1,5 @@
-//! System calls.  The only place in the workspace with `unsafe`; what it gives out is safe.
+//! System calls.  With `gatewright-ipsec-mb` the only place in the workspace with `unsafe`; what it
+//! gives out is safe.
 #![allow(unsafe_code)]
 
 mod address;
