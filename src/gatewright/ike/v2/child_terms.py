@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from gatewright.crypto.keymat_v2 import derive_child_keys
 from gatewright.iana.algorithms import Group
 from gatewright.iana.ikev2 import NotifyType, PayloadType
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.spis import FIRST_USABLE_SPI
 from gatewright.ike.v2 import selectors
-from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.children import ChildEntry
 from gatewright.ike.v2.errors import InvalidSyntax, PeerRefused
 from gatewright.ike.v2.lifetimes import soft_limit

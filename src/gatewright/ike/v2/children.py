@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 
 from gatewright.ike.grouping import Grouping
@@ -18,7 +18,7 @@ from gatewright.ike.outputs import (
     Output,
     UpdateTransport,
 )
-from gatewright.ike.timers import TimerQueue
+from gatewright.ike.timetable import Timetable, Watched
 from gatewright.ike.v2.path import Path
 from gatewright.ipsec.association import ChildSa
 from gatewright.ipsec.selectors import TrafficSelector
@@ -47,11 +47,8 @@ class PeerRekey:
 
 
 @dataclass(slots=True, eq=False)
-class ChildEntry:
-    """One child SA; times in seconds, None for never.
-
-    ``watcher`` is called after each change: whoever keeps entries by what stands in them.
-    """
+class ChildEntry(Watched):
+    """One child SA; times in seconds, None for never."""
 
     sa: ChildSa
     child: Child
@@ -64,14 +61,6 @@ class ChildEntry:
     peer_rekey: PeerRekey | None = None
     remove_at: float | None = None
     activate_at: float | None = None
-    watcher: Callable[[ChildEntry], None] | None = field(default=None, repr=False)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
-        # The last field of all: before it is there, the entry is being made.
-        watcher = getattr(self, "watcher", None)
-        if watcher is not None:
-            watcher(self)
 
     @property
     def spi_in(self) -> int:
@@ -103,8 +92,7 @@ class Children:
         self._entries: dict[int, ChildEntry] = {}
         self._by_policy: Grouping[int, ChildEntry] = Grouping()
         self._by_outbound: Grouping[int, ChildEntry] = Grouping()
-        self._timers: TimerQueue[int] = TimerQueue()
-        self._changed: dict[int, None] = {}  # whose timers are out of date
+        self._times: Timetable[ChildEntry] = Timetable()
         self._outputs = outputs
 
     def __iter__(self) -> Iterator[ChildEntry]:
@@ -151,7 +139,7 @@ class Children:
         entry.watcher = self._note_change
 
     def _note_change(self, entry: ChildEntry) -> None:
-        self._changed[entry.spi_in] = None
+        self._times.changed(entry)
         self._by_policy.put(entry, entry.child.policy_id)
 
     def _let_go(self, entry: ChildEntry) -> None:
@@ -159,8 +147,7 @@ class Children:
         del self._entries[entry.spi_in]
         self._by_outbound.discard(entry)
         self._by_policy.discard(entry)
-        self._changed.pop(entry.spi_in, None)
-        self._timers.set(entry.spi_in, None)
+        self._times.forget(entry)
 
     # --- changes -----------------------------------------------------------------------------
 
@@ -254,22 +241,11 @@ class Children:
     # --- time --------------------------------------------------------------------------------
 
     def next_timeout(self) -> float | None:
-        self._set_timers()
-        return self._timers.next_timeout()
+        return self._times.next_timeout()
 
     def due(self, now: float) -> list[ChildEntry]:
         """Those whose time has come for something, oldest first."""
-        self._set_timers()
-        found = []
-        while (spi_in := self._timers.pop_due(now)) is not None:
-            found.append(self._entries[spi_in])
-            self._changed[spi_in] = None
-        return sorted(found, key=lambda entry: entry.since)
-
-    def _set_timers(self) -> None:
-        for spi_in in self._changed:
-            self._timers.set(spi_in, self._entries[spi_in].next_timeout())
-        self._changed.clear()
+        return sorted(self._times.due(now), key=lambda entry: entry.since)
 
     def twin(self, entry: ChildEntry) -> ChildEntry | None:
         """Another SA that carries the same traffic.

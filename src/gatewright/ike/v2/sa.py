@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from gatewright.crypto.keymat_v2 import IkeKeys
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.machine import Context, Session
 from gatewright.ike.outputs import (
     AdoptSession,
@@ -17,7 +18,6 @@ from gatewright.ike.outputs import (
     Output,
 )
 from gatewright.ike.v2.agenda import Agenda
-from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.children import Children
 from gatewright.ike.v2.errors import ExchangeError
 from gatewright.ike.v2.keyring import Keyring

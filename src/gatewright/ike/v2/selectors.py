@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from gatewright.iana.ikev2 import TsType
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.outputs import Difference
-from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.errors import PeerViolation, TsUnacceptable
 from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.policy.compiled import Child

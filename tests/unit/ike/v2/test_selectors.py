@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewright.iana.ikev2 import PayloadType
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.outputs import Difference
-from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.errors import PeerViolation, TsUnacceptable
 from gatewright.ike.v2.selectors import (
     Fit,

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from gatewright.crypto.keymat_v2 import psk_auth, signed_octets
 from gatewright.iana.ikev2 import AuthMethod, ExchangeType, NotifyType, PayloadType
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.outputs import CloseOtherSessions, Difference, Fault
 from gatewright.ike.v2 import child_terms, identities, selectors
-from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.child_terms import ChildOffer, KeyMaterial
 from gatewright.ike.v2.errors import (
     AuthenticationFailed,

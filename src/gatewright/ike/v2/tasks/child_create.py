@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from gatewright.crypto.groups import KeyExchange, generate
 from gatewright.iana.algorithms import Group
 from gatewright.iana.ikev2 import ExchangeType, NotifyType
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.v2 import child_terms
-from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.child_terms import ChildOffer, KeyMaterial, Terms, Trigger
 from gatewright.ike.v2.errors import (
     ExchangeError,

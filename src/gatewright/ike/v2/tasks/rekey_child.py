@@ -18,8 +18,8 @@ from collections.abc import Sequence
 
 from gatewright.iana.algorithms import Group
 from gatewright.iana.ikev2 import ExchangeType, NotifyType, ProtocolId
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.v2 import child_terms
-from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.child_terms import KeyMaterial
 from gatewright.ike.v2.children import ChildEntry, ChildState, PeerRekey
 from gatewright.ike.v2.errors import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.v2 import selectors as narrowing
-from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.policy.compiled import Child
 from tests.support.gateways import NET_A, child, selector
