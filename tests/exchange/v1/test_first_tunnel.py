@@ -339,3 +339,19 @@ def test_traffic_that_wants_the_tunnel_brings_it_up() -> None:
     gateways.endpoint_a.acquire(POLICY, None, gateways.network.now)
     gateways.network.run(1)
     assert gateways.connected()
+
+
+def test_more_quick_modes_than_a_peer_takes_at_once_all_succeed() -> None:
+    """They are begun a few at a time, and none fails for want of room at the responder."""
+    children = [
+        child(
+            ESP_V1, name=f"net {number}", policy_id=number, remote=[selector(f"10.9.{number}.0/24")]
+        )
+        for number in range(1, 201)
+    ]
+    gateways = pair(tunnel(*children))
+    bring_up(gateways, seconds=5.0)
+    assert len(gateways.a.told(ChildSaEstablished)) == len(children)
+    assert len(gateways.a.told(IkeSaEstablished)) == 1
+    assert not gateways.a.failures()
+    assert "quick_modes_under_way_limit" not in gateways.endpoint_b.counters()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gatewright.iana.ikev1 import ExchangeType
 from gatewright.ike.machine import Timing
 from gatewright.ike.outputs import (
     ActivateChildSa,
@@ -17,12 +18,15 @@ from gatewright.ike.outputs import (
     InstallChildSa,
     Transmit,
 )
+from gatewright.ike.v1 import quick_modes
 from gatewright.ike.v1.keeper import Keeper
 from gatewright.ike.v1.quick_modes import MAX_PAIRS
 from gatewright.policy.compiled import PresharedKey
+from gatewright.wire.isakmp import Header
 from tests.support.figures_v1 import figure, text
 from tests.support.gateways import POLICY, Keys, Pair, child, esp, mirrored, pair, selector
 from tests.support.gateways_v1 import ESP_V1, WINDOWS_2003, bring_up, tunnel
+from tests.support.sim import Packet
 
 
 def always_connected(gateways: Pair, seconds: float, step: float = 1.0) -> None:
@@ -291,3 +295,29 @@ def test_a_peer_that_makes_pairs_and_deletes_none_comes_to_an_end(
     assert len(gateways.b.sad.pairs) == MAX_PAIRS
     assert "deletes none" in gateways.b.failures()[0].explanation
     assert gateways.connected()
+
+
+def test_those_that_wait_go_to_the_main_mode_sa_that_takes_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(quick_modes, "MAX_BEGUN", 1)
+    silent = child(ESP_V1, policy_id=1)
+    other = child(ESP_V1, name="other", policy_id=2, remote=[selector("10.9.0.0/24")])
+    gateways = pair(tunnel(silent, other, lifetime=60))
+    bring_up(gateways)
+    network = gateways.network
+    (ike,) = gateways.endpoint_a.snapshot(network.now)
+    assert ike.rekey_in is not None
+    network.run(ike.rekey_in - 5)
+
+    def keep_back_quick_modes(packet: Packet) -> list[Packet] | None:
+        header = Header.parse(packet.payload)
+        old = header.spi_i.hex() == ike.spi_i
+        return [] if old and header.exchange == ExchangeType.QUICK_MODE else None
+
+    network.interceptors.append(keep_back_quick_modes)
+    for each in gateways.endpoint_a.snapshot(network.now)[0].children:
+        gateways.endpoint_a.child_expiring(each.spi_in, hard=False, now=network.now)
+    network.run(10)
+    renewed = [each.sa.policy_id for each in gateways.a.told(ChildSaEstablished)]
+    assert sorted(renewed) == [1, 2, 2]

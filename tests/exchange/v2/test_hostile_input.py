@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.iana.ikev2 import ExchangeType, NotifyType, PayloadType, ProtocolId
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.machine import Address
 from gatewright.ike.outputs import Fault, IkeSaClosed, MessageDropped
 from gatewright.ike.v2 import exchanges, selectors
-from gatewright.ike.v2.child_index import ChildIndex
 from gatewright.ike.v2.rules import Shape
 from gatewright.ike.v2.sa import IkeSa
 from gatewright.ike.v2.selectors import Fit, Selectors

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from gatewright.ike.grouping import Grouping
 from gatewright.ike.outputs import ChildSaSnapshot
+from gatewright.ike.timetable import Timetable, Watched
 from gatewright.ipsec.association import ChildSa
 from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.policy.compiled import Child
@@ -19,8 +21,12 @@ class ChildState(Enum):
     REPLACED = "replaced"  # kept for packets that are still on their way
 
 
-@dataclass(slots=True)
-class QuickModeSa:
+Traffic = tuple[int, tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]
+"""The policy of a pair, and its selectors on both sides."""
+
+
+@dataclass(slots=True, eq=False)
+class QuickModeSa(Watched):
     """One pair of SAs.  ``initiated``: by us; times on the caller's clock.
 
     ``nonce`` is the lower of the two of its quick mode: of two pairs that both sides made for the
@@ -41,8 +47,8 @@ class QuickModeSa:
     activate_at: float | None = None
 
     @property
-    def selectors(self) -> tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]:
-        return self.sa.local, self.sa.remote
+    def traffic(self) -> Traffic:
+        return self.sa.policy_id, self.sa.local, self.sa.remote
 
     def next_timeout(self) -> float:
         times = [self.expires]
@@ -70,10 +76,16 @@ class QuickModeSa:
 
 
 class ChildTable:
-    """The pairs of one session, by inbound SPI, oldest first."""
+    """The pairs of one session, by inbound SPI, oldest first.
+
+    There may be thousands: nothing that is asked for each message looks at all.
+    """
 
     def __init__(self) -> None:
         self._by_spi: dict[int, QuickModeSa] = {}
+        self._by_outbound: Grouping[int, QuickModeSa] = Grouping()
+        self._by_traffic: Grouping[Traffic, QuickModeSa] = Grouping()
+        self._times: Timetable[QuickModeSa] = Timetable()
 
     def __iter__(self) -> Iterator[QuickModeSa]:
         return iter(list(self._by_spi.values()))
@@ -83,21 +95,39 @@ class ChildTable:
 
     def add(self, pair: QuickModeSa) -> None:
         self._by_spi[pair.sa.spi_in] = pair
+        self._by_outbound.put(pair, pair.sa.spi_out)
+        self._by_traffic.put(pair, pair.traffic)
+        pair.watcher = self._times.changed
 
     def get(self, spi_in: int) -> QuickModeSa | None:
         return self._by_spi.get(spi_in)
 
     def pop(self, spi_in: int) -> QuickModeSa | None:
-        return self._by_spi.pop(spi_in, None)
+        pair = self._by_spi.pop(spi_in, None)
+        if pair is not None:
+            pair.watcher = None
+            self._by_outbound.discard(pair)
+            self._by_traffic.discard(pair)
+            self._times.forget(pair)
+        return pair
 
     def by_outbound(self, spi_out: int) -> QuickModeSa | None:
         """The pair whose outbound SPI the peer names: it names its own inbound ones."""
-        return next((pair for pair in self if pair.sa.spi_out == spi_out), None)
+        return next(iter(self._by_outbound.of(spi_out)), None)
+
+    def of_traffic(self, traffic: Traffic) -> list[QuickModeSa]:
+        """All pairs for the same traffic, oldest first."""
+        return self._by_traffic.of(traffic)
 
     def take_all(self) -> list[QuickModeSa]:
         taken = list(self._by_spi.values())
-        self._by_spi.clear()
+        for pair in taken:
+            self.pop(pair.sa.spi_in)
         return taken
 
     def next_timeout(self) -> float | None:
-        return min((pair.next_timeout() for pair in self._by_spi.values()), default=None)
+        return self._times.next_timeout()
+
+    def due(self, now: float) -> list[QuickModeSa]:
+        """Those whose time has come for something, oldest first."""
+        return sorted(self._times.due(now), key=lambda pair: pair.began)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 
 from gatewright.iana.ikev1 import ExchangeType, NotifyType, ProtocolId
+from gatewright.ike.child_index import ChildIndex
 from gatewright.ike.machine import Context, Datagram
 from gatewright.ike.outputs import MessageDropped, NegotiationFailed, Output, Transmit
 from gatewright.ike.v1.children import ChildTable
@@ -21,6 +23,27 @@ from gatewright.wire.v1.payload import Payload
 from gatewright.wire.v1.payloads.notify import NotifyPayload
 
 _MESSAGE_ID_OCTETS = 4
+
+
+class Served:
+    """The children of some connections, found without looking at each of them.
+
+    ``owners``: the first connection that has a child, by the child's policy.
+    """
+
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self._connections = connections
+        self.index = ChildIndex([child for each in connections for child in each.children])
+        self.owners: dict[int, Connection] = {}
+        for each in connections:
+            for child in each.children:
+                self.owners.setdefault(child.policy_id, each)
+
+    def of(self, connections: Sequence[Connection]) -> bool:
+        """Whether these are still the ones."""
+        return len(connections) == len(self._connections) and all(
+            map(is_, connections, self._connections)
+        )
 
 
 class Core:
@@ -54,6 +77,7 @@ class Core:
         self.protection: Protection | None = None
         self.last_heard = 0.0
         self.children = ChildTable()
+        self._served: Served | None = None
         self._outputs: list[Output] = []
 
     # --- identity ----------------------------------------------------------------------------
@@ -119,10 +143,17 @@ class Core:
 
     def connection_of(self, child: Child) -> Connection:
         """The connection that a child belongs to."""
-        for connection in self.served():
-            if any(other.policy_id == child.policy_id for other in connection.children):
-                return connection
-        return self.connection
+        return self._children_served().owners.get(child.policy_id, self.connection)
+
+    def selectable(self) -> ChildIndex:
+        """The children that the peer can ask for: those of the connection come first."""
+        return self._children_served().index
+
+    def _children_served(self) -> Served:
+        connections = self.served()
+        if self._served is None or not self._served.of(connections):
+            self._served = Served(connections)
+        return self._served
 
     # --- outputs -----------------------------------------------------------------------------
 

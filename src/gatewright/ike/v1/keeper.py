@@ -135,7 +135,8 @@ class Keeper:
 
     def handle_timeout(self, now: float) -> list[QuickModeSa]:
         """Remove what is over; gives the pairs that have to be renewed now."""
-        for pair in self._core.children:
+        due = self._core.children.due(now)
+        for pair in due:
             if now >= pair.expires:
                 self.remove(pair.sa.spi_in, "its lifetime is over", now, tell=True)
             elif pair.remove_at is not None and now >= pair.remove_at:
@@ -147,8 +148,10 @@ class Keeper:
                 self._core.emit(ActivateChildSa(pair.sa.spi_in))
         return [
             pair
-            for pair in self._core.children
-            if pair.state is ChildState.INSTALLED and now >= pair.rekey_at
+            for pair in due
+            if pair.state is ChildState.INSTALLED
+            and now >= pair.rekey_at
+            and self._core.children.get(pair.sa.spi_in) is pair
         ]
 
     def rekey_failed(self, spi_in: int, now: float) -> None:
@@ -179,10 +182,8 @@ class Keeper:
         return [
             other
             for table in self._with_peer.tables()
-            for other in table
+            for other in table.of_traffic(pair.traffic)
             if other is not pair
-            and other.sa.policy_id == pair.sa.policy_id
-            and other.selectors == pair.selectors
         ]
 
     def _table_of(self, pair: QuickModeSa) -> ChildTable:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from gatewright.iana.ikev1 import NotifyType, ProtocolId
 from gatewright.ike.outputs import Difference
+from gatewright.ike.v1.children import Traffic
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.errors import (
     ExchangeError,
@@ -20,11 +23,11 @@ from gatewright.ike.v1.tasks import delete, notify
 from gatewright.ike.v1.tasks.informational import Informational
 from gatewright.ike.v1.tasks.quick_mode import Made, QuickMode
 from gatewright.ike.v1.terms import Terms
-from gatewright.policy.compiled import Child
 from gatewright.wire.v1.message import Message
 from gatewright.wire.v1.payloads.notify import NotifyPayload
 
 MAX_UNDER_WAY = 64
+MAX_BEGUN = 32  # by us: a peer may be as strict with us as we are with it, and begin some itself
 MAX_MESSAGE_IDS = 65536
 MAX_PAIRS = 128  # that the peer may make, or
 MAX_PAIRS_PER_CHILD = 16  # as many for each child of the policy, replaced ones included
@@ -35,6 +38,8 @@ _MESSAGE_ID_OCTETS = 4
 class QuickModes:
     """Those under way, and for a while those that are over, to answer what comes again.
 
+    Of ours, ``MAX_BEGUN`` are under way at a time; the others wait for their turn.
+
     The message IDs of all are remembered for the life of the main mode SA, so that no old message
     makes a quick mode anew.  ``overdrawn``: the peer asked for more than the policy allows.
     """
@@ -43,7 +48,10 @@ class QuickModes:
         self._core = core
         self._informational = informational
         self._keeper = keeper
-        self._by_id: dict[int, QuickMode] = {}
+        self._by_id: dict[int, QuickMode] = {}  # oldest first
+        self._running: dict[int, QuickMode] = {}
+        self._begun: dict[Traffic, QuickMode] = {}  # of the running, ours
+        self._waiting: dict[Traffic, Terms] = {}
         self._ours: set[int] = set()
         self._used: set[int] = set()
         self._made = 0
@@ -55,30 +63,36 @@ class QuickModes:
     def exhausted(self) -> bool:
         """Whether the main mode SA has had its share (master key perfect forward secrecy)."""
         limit = self._core.connection.child_limit
-        on_their_way = sum(quick.made is None for quick in self._running())
+        on_their_way = len(self._waiting) + sum(
+            quick.made is None for quick in self._running.values()
+        )
         return bool(limit) and self._made + on_their_way >= limit
 
     def under_way(self, terms: Terms) -> bool:
-        """Whether one of ours for this traffic runs."""
-        return any(
-            quick.terms is not None and quick.terms.same_traffic(terms)
-            for quick in self._running()
-            if quick.message_id in self._ours
-        )
+        """Whether one of ours for this traffic runs, or waits for its turn."""
+        return terms.traffic in self._begun or terms.traffic in self._waiting
 
     @property
     def idle(self) -> bool:
-        return not self._running()
+        return not self._running
 
     def next_timeout(self) -> float | None:
-        times = (quick.next_timeout() for quick in self._by_id.values())
+        times = (quick.next_timeout() for quick in self._running.values())
         return min((time for time in times if time is not None), default=None)
 
     # --- inputs ------------------------------------------------------------------------------
 
     def begin(self, terms: Terms, now: float) -> None:
+        """Begin one, or as soon as another is over."""
+        if len(self._begun) < MAX_BEGUN:
+            self._begin(terms, now)
+        else:
+            self._waiting[terms.traffic] = terms
+
+    def _begin(self, terms: Terms, now: float) -> None:
         quick = QuickMode(self._core, self._new_id(), now, self._install)
         self._ours.add(quick.message_id)
+        self._begun[terms.traffic] = quick
         self._remember(quick)
         quick.start(terms, now)
         self._settle(quick, now)
@@ -102,6 +116,7 @@ class QuickModes:
         self._settle(quick, now)
         if failed and message_id not in self._ours:
             self._tell_responder_failure(quick, octets)
+        self._begin_waiting(now)
         return True
 
     def take_notify(self, payload: NotifyPayload, now: float) -> bool:
@@ -111,36 +126,49 @@ class QuickModes:
             return False
         quick.refused(_refusal(quick, payload))
         self._settle(quick, now)
+        self._begin_waiting(now)
         return True
 
     def pair_deleted(self, spi_in: int, now: float) -> None:
         """The peer deleted the pair of a quick mode that it never confirmed."""
-        for quick in self._running():
+        for quick in list(self._running.values()):
             if quick.spi_in == spi_in:
                 quick.refused(NoAnswer("the peer gave the new pair up before it was confirmed"))
                 self._settle(quick, now)
+        self._begin_waiting(now)
 
     def handle_timeout(self, now: float) -> bool:
         """True when one got no answer at all: the peer may be gone."""
         silent = False
-        for quick in self._running():
+        for quick in list(self._running.values()):
             quick.handle_timeout(now)
             if quick.failure is not None:
                 silent = True
                 self._settle(quick, now)
+        self._begin_waiting(now)
         self._forget_old(now)
         return silent
 
     def abort(self, error: ExchangeError, now: float) -> None:
         """The main mode SA is gone."""
-        for quick in self._running():
+        for terms in self.take_waiting():
+            self._report(terms, error)
+            self._try_again(terms, now)
+        for quick in list(self._running.values()):
             quick.refused(error)
             self._settle(quick, now)
 
+    def take_waiting(self) -> list[Terms]:
+        """What is to be negotiated elsewhere: this main mode SA has a successor, or has ended."""
+        waiting = list(self._waiting.values())
+        self._waiting.clear()
+        return waiting
+
     # --- inside ------------------------------------------------------------------------------
 
-    def _running(self) -> list[QuickMode]:
-        return [quick for quick in self._by_id.values() if quick.state not in _OVER]
+    def _begin_waiting(self, now: float) -> None:
+        while self._waiting and len(self._begun) < MAX_BEGUN:
+            self._begin(self._waiting.pop(next(iter(self._waiting))), now)
 
     def _new_id(self) -> int:
         while True:
@@ -149,13 +177,13 @@ class QuickModes:
                 return message_id
 
     def _remember(self, quick: QuickMode) -> None:
-        self._by_id[quick.message_id] = quick
+        self._by_id[quick.message_id] = self._running[quick.message_id] = quick
         self._used.add(quick.message_id)
 
     def _refusal_of_new(self, message_id: int) -> str | None:
         if message_id in self._used:
             return "quick_mode_message_replayed"
-        if len(self._running()) >= MAX_UNDER_WAY:
+        if len(self._running) >= MAX_UNDER_WAY:
             return "quick_modes_under_way_limit"
         if len(self._used) >= MAX_MESSAGE_IDS:
             return "quick_mode_message_ids_exhausted"
@@ -178,6 +206,10 @@ class QuickModes:
 
     def _settle(self, quick: QuickMode, now: float) -> None:
         """Carry out what the quick mode has come to."""
+        if quick.state in _OVER:
+            self._running.pop(quick.message_id, None)
+            if quick.terms is not None and self._begun.get(quick.terms.traffic) is quick:
+                del self._begun[quick.terms.traffic]
         if quick.failure is not None:
             self._failed(quick, quick.failure, now)
         elif quick.state is QuickState.DONE and quick.message_id not in self._ours:
@@ -190,16 +222,25 @@ class QuickModes:
         self._keeper.install(made, quick.terms, quick.began, now, initiated=ours)
 
     def _failed(self, quick: QuickMode, error: ExchangeError, now: float) -> None:
-        ours = quick.message_id in self._ours
-        children: tuple[Child, ...] = (quick.terms.child,) if quick.terms is not None else ()
-        renewed = quick.terms.replaces if quick.terms is not None else None
-        self._core.report("quick mode", error, children, packets_wait=ours and renewed is None)
-        # A responder keeps its pair: the peer uses it if only message 3 was lost, and deletes it if
-        # it never got message 2.
-        if ours and not isinstance(error, PeerRefused) and self._core.usable:
+        if quick.message_id not in self._ours or quick.terms is None:
+            # The pair is kept: the peer uses it if only message 3 was lost, and deletes it if it
+            # never got message 2.
+            children = (quick.terms.child,) if quick.terms is not None else ()
+            self._core.report("quick mode", error, children, packets_wait=False)
+            return
+        self._report(quick.terms, error)
+        if not isinstance(error, PeerRefused) and self._core.usable:
             self._informational.send_delete(delete.quick_mode_sas([quick.spi_in]), now)
-        if renewed is not None:
-            self._keeper.rekey_failed(renewed, now)
+        self._try_again(quick.terms, now)
+
+    def _report(self, terms: Terms, error: ExchangeError) -> None:
+        """One of ours has failed."""
+        first_time = terms.replaces is None
+        self._core.report("quick mode", error, (terms.child,), packets_wait=first_time)
+
+    def _try_again(self, terms: Terms, now: float) -> None:
+        if terms.replaces is not None:
+            self._keeper.rekey_failed(terms.replaces, now)
 
     def _tell_responder_failure(self, quick: QuickMode, octets: bytes) -> None:
         error = quick.failure
@@ -216,7 +257,7 @@ class QuickModes:
         It names our SPI (RFC 2408 section 3.14); a Microsoft peer puts the message ID in front of
         the data (MS-IKEE section 2.2.6).  Some name neither, which is clear when only one runs.
         """
-        ours = [quick for quick in self._running() if quick.message_id in self._ours]
+        ours = list(self._begun.values())
         prefix = int.from_bytes(payload.data[:_MESSAGE_ID_OCTETS], "big")
         for quick in ours:
             spi = quick.spi_in.to_bytes(_MESSAGE_ID_OCTETS, "big")
@@ -227,9 +268,10 @@ class QuickModes:
 
     def _forget_old(self, now: float) -> None:
         linger = self._core.context.timing.half_open_lifetime * 2
-        for quick in list(self._by_id.values()):
-            if quick.state in _OVER and now >= quick.began + linger:
-                del self._by_id[quick.message_id]
+        for quick in list(takewhile(lambda each: now >= each.began + linger, self._by_id.values())):
+            if quick.state not in _OVER:
+                break
+            del self._by_id[quick.message_id]
 
 
 def _refusal(quick: QuickMode, payload: NotifyPayload) -> ExchangeError:

@@ -21,7 +21,7 @@ from gatewright.ike.outputs import (
     UpdateTransport,
 )
 from gatewright.ike.v1 import terms, views
-from gatewright.ike.v1.children import ChildState, QuickModeSa
+from gatewright.ike.v1.children import ChildState, QuickModeSa, Traffic
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.errors import ExchangeError, Unfit, WrongIdentity
 from gatewright.ike.v1.keeper import Keeper
@@ -68,7 +68,7 @@ class IkeV1Session:
         self._keepalive = Keepalive(core, now)
         self._inbox = Inbox(core, self._main, self.quick, self._informational, self._dpd, self)
         self.schedule = Schedule(now)
-        self._wanted: list[Terms] = []
+        self._wanted: dict[Traffic, Terms] = {}
         self._received: Datagram | None = None
 
     @classmethod
@@ -315,8 +315,8 @@ class IkeV1Session:
         if self._main.initial_contact:
             self.peer_restarted(now)
         self.relatives.take_over(now)
-        wanted, self._wanted = self._wanted, []
-        for each in wanted:
+        wanted, self._wanted = self._wanted, {}
+        for each in wanted.values():
             self.want(each, now)
 
     def _fail(self, error: ExchangeError, now: float) -> None:
@@ -326,7 +326,7 @@ class IkeV1Session:
             self._informational.send((notify.about_main_mode(core, error.notify),))
             if core.is_initiator:  # the responder takes the SA for established
                 self._informational.send((delete.main_mode_sa(core),))
-        first_time = tuple(each.child for each in self._wanted if each.replaces is None)
+        first_time = tuple(each.child for each in self._wanted.values() if each.replaces is None)
         core.report("main mode", error, first_time)
         self._wanted.clear()
         core.advance(Event.ENDED)
@@ -367,8 +367,7 @@ class IkeV1Session:
             case State.CLOSED:
                 self.core.report("quick mode", session_gone("it was closed"), (wanted.child,))
             case _:
-                if not any(each.same_traffic(wanted) for each in self._wanted):
-                    self._wanted.append(wanted)
+                self._wanted.setdefault(wanted.traffic, wanted)
 
     def _renew_pair(self, pair: QuickModeSa, now: float) -> None:
         local, remote = pair.sa.local[0], pair.sa.remote[0]
@@ -407,6 +406,8 @@ class IkeV1Session:
         if core.state is State.ESTABLISHED:
             core.advance(Event.SUPERSEDED)
             self.schedule.leave_at(now + core.context.timing.rekey_overlap)
+            for each in self.quick.take_waiting():
+                self.want(each, now)
         elif core.state is State.EXPIRED:
             core.advance(Event.ENDED)
 

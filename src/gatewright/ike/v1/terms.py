@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatewright.ike.outputs import Difference
+from gatewright.ike.v1.children import Traffic
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.errors import InvalidId
 from gatewright.ike.v1.identification import host_selector, selector_of
@@ -23,9 +24,9 @@ class Terms:
     remote: TrafficSelector
     replaces: int | None = None
 
-    def same_traffic(self, other: Terms) -> bool:
-        mine = (self.child.policy_id, self.local, self.remote)
-        return mine == (other.child.policy_id, other.local, other.remote)
+    @property
+    def traffic(self) -> Traffic:
+        return self.child.policy_id, (self.local,), (self.remote,)
 
 
 def of_child(
@@ -53,7 +54,7 @@ def asked_for(core: Core, chain: Chain) -> Terms:
         remote, local = host_selector(core.path.remote.ip), host_selector(core.path.local.ip)
     covering = [
         child
-        for child in _children(core)
+        for child in core.selectable().meeting((local,), (remote,))
         if any(each.covers(local) for each in child.local)
         and any(each.covers(remote) for each in child.remote)
     ]
@@ -61,11 +62,6 @@ def asked_for(core: Core, chain: Chain) -> Terms:
     for child in (*exact, *covering):
         return Terms(child, local, remote)
     raise _no_child(core, local, remote)
-
-
-def _children(core: Core) -> list[Child]:
-    """Those of the connection, then those of others to the same, authenticated peer."""
-    return [child for connection in core.served() for child in connection.children]
 
 
 def _fitting(
@@ -79,7 +75,7 @@ def _fitting(
 
 
 def _no_child(core: Core, local: TrafficSelector, remote: TrafficSelector) -> InvalidId:
-    children = _children(core)
+    children = core.selectable().children
     half = next((child for child in children if _covers(child.local, local)), None) or next(
         (child for child in children if _covers(child.remote, remote)), None
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from gatewright.ike.v1.children import ChildState, ChildTable, QuickModeSa
 from gatewright.ipsec.association import ChildSa, Encapsulation, SaKeys, Transport
 from gatewright.ipsec.secret import Secret
@@ -48,3 +50,31 @@ def test_a_table_finds_by_both_spis_and_keeps_the_order() -> None:
     assert table.pop(5000) is None
     assert table.take_all() == [second]
     assert not len(table)
+
+
+def test_pairs_for_the_same_traffic_are_found_oldest_first() -> None:
+    table = ChildTable()
+    first, second, other = pair(4096), pair(5000), pair(6000)
+    other.sa = replace(other.sa, remote=(NET_A,))
+    for each in (first, second, other):
+        table.add(each)
+    assert table.of_traffic(first.traffic) == [first, second]
+    table.pop(4096)
+    assert table.of_traffic(second.traffic) == [second]
+
+
+def test_a_table_knows_whose_time_has_come_after_each_change() -> None:
+    table = ChildTable()
+    early, late = pair(4096), pair(5000, began=1.0)
+    table.add(late)
+    table.add(early)
+    assert table.next_timeout() == 900.0
+    assert table.due(900.0) == [early, late]
+    early.state = ChildState.REKEYING
+    assert table.due(900.0) == [late]
+    late.activate_at = 20.0
+    assert table.next_timeout() == 20.0
+    table.pop(5000)
+    assert table.next_timeout() == 1000.0
+    late.activate_at = 5.0
+    assert table.next_timeout() == 1000.0

@@ -57,6 +57,17 @@ def test_a_child_of_another_candidate_keeps_its_tunnel() -> None:
     sa.candidates = (sa.connection, other)
     assert sa.connection_of(other.children[0]) is other
     assert sa.connection_of(child(policy_id=9)) is sa.connection
+    assert list(sa.selectable().children) == [*sa.connection.children, *other.children]
+
+
+def test_what_a_peer_can_ask_for_follows_the_policy() -> None:
+    sa = core()
+    known = sa.selectable()
+    assert sa.selectable() is known
+    sa.connection = tunnel(child(policy_id=7))
+    sa.candidates = (sa.connection,)
+    assert [each.policy_id for each in sa.selectable().children] == [7]
+    assert sa.connection_of(child(policy_id=7)) is sa.connection
 
 
 def test_a_notify_in_clear() -> None:

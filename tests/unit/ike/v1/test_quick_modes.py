@@ -227,3 +227,50 @@ def test_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quick_modes, "MAX_MESSAGE_IDS", 1)
     b.take(a.begin(TWO))
     assert reasons(b.outputs) == ["quick_mode_message_ids_exhausted"]
+
+
+def test_of_ours_the_others_wait_until_one_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick_modes, "MAX_BEGUN", 1)
+    a, b = sides()
+    first = a.begin(ONE)
+    a.modes.begin(of_child(TWO), NOW)
+    assert octets(a.core.take_outputs()) == []
+    assert a.modes.under_way(of_child(TWO))
+    (second,) = b.take(first)
+    third, other_first = a.take(second)
+    b.take(third)
+    (other_second,) = b.take(other_first)
+    a.take(other_second)
+    assert {each.sa.policy_id for each in a.core.children} == {1, 2}
+    assert a.modes.idle
+
+
+def test_one_that_fails_makes_room_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick_modes, "MAX_BEGUN", 1)
+    a, _ = sides()
+    a.begin(ONE)
+    a.modes.begin(of_child(TWO), NOW)
+    assert a.modes.take_notify(NotifyPayload(NotifyType.NO_PROPOSAL_CHOSEN, 1), NOW)
+    assert a.modes.under_way(of_child(TWO))
+    assert not a.modes.under_way(of_child(ONE))
+    assert octets(a.core.take_outputs())
+    while a.modes.under_way(of_child(TWO)):
+        due = a.modes.next_timeout()
+        assert due is not None
+        a.modes.handle_timeout(due)
+    assert a.modes.idle
+
+
+def test_those_that_wait_count_and_end_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick_modes, "MAX_BEGUN", 1)
+    a, _ = sides(tunnel(ONE, TWO, child_limit=2))
+    a.begin(ONE)
+    assert not a.modes.exhausted
+    a.modes.begin(of_child(TWO), NOW)
+    assert a.modes.exhausted
+    a.modes.abort(quick_modes.session_gone("why"), NOW)
+    outputs = a.core.take_outputs()
+    failures = told(outputs, NegotiationFailed)
+    assert sorted(each.policy_ids for each in failures) == [(1,), (2,)]
+    assert a.modes.idle
+    assert not a.modes.under_way(of_child(TWO))

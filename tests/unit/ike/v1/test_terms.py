@@ -80,5 +80,5 @@ def test_another_tunnel_with_the_same_authenticated_peer_is_looked_through_too()
 
 def test_the_same_traffic() -> None:
     made = terms.of_child(child())
-    assert made.same_traffic(replace(made, replaces=7))
-    assert not made.same_traffic(replace(made, local=PART))
+    assert made.traffic == replace(made, replaces=7).traffic
+    assert made.traffic != replace(made, local=PART).traffic
