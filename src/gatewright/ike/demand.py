@@ -17,11 +17,15 @@ Trigger = tuple[TrafficSelector, TrafficSelector]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One child SA to negotiate; ``not_before`` in seconds of the caller's clock."""
+    """One child SA to negotiate; ``not_before`` in seconds of the caller's clock.
+
+    ``urgent``: traffic or the administrator waits for it.
+    """
 
     policy_id: int
     trigger: Trigger | None
     not_before: float
+    urgent: bool = False
 
 
 class Demand:
@@ -38,8 +42,8 @@ class Demand:
         failed_at = self._failed_at.get(policy_id)
         if failed_at is None or now >= failed_at + self._retry_delay:
             self._drop(policy_id)
-            return Wish(policy_id, trigger, now)
-        self._wait(Wish(policy_id, trigger, failed_at + self._retry_delay))
+            return Wish(policy_id, trigger, now, urgent=True)
+        self._wait(Wish(policy_id, trigger, failed_at + self._retry_delay, urgent=True))
         return None
 
     def failed(self, policy_id: int, now: float, *, again: bool) -> None:

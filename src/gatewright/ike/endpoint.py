@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from gatewright.ike.demand import Demand, Trigger, Wish
 from gatewright.ike.dialects import DIALECTS, Dialect
@@ -48,6 +49,7 @@ from gatewright.ike.pad import Pad, same_ike_settings
 from gatewright.ike.spis import SpiAllocator
 from gatewright.ike.table import SessionTable
 from gatewright.ike.timers import TimerQueue
+from gatewright.ike.turns import Turns
 from gatewright.ike.verdicts import Accept, Refuse, Reply
 from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import Child, Connection, IkeVersion, StartMode
@@ -92,6 +94,7 @@ class Endpoint:
         self._cookies = CookieSecrets(random, self._limits)
         self._half_open = HalfOpen(self._limits)
         self._demand = Demand(self._timing.retry_delay)
+        self._turns = Turns()
         self._timers: TimerQueue[Session] = TimerQueue()
         self._pad = Pad()
         self._held_down: set[str] = set()
@@ -135,7 +138,7 @@ class Endpoint:
                 self._outputs.append(Transmit(reply))
                 if failure is not None:
                     self._outputs.append(failure)
-            case Accept(accepted) if self._make_room(datagram):
+            case Accept(accepted) if self._make_room(datagram, now):
                 session = dialect.respond(accepted, self._context, datagram, now)
                 self._sessions.add_responder(session, datagram.remote)
                 self._half_open.add(datagram.remote.ip)
@@ -144,7 +147,7 @@ class Endpoint:
             case Accept():
                 pass  # dropped for want of room
 
-    def _make_room(self, datagram: Datagram) -> bool:
+    def _make_room(self, datagram: Datagram, now: float) -> bool:
         """Whether one more half-open session fits.
 
         Where the limit is reached, the oldest gives way that has not shown yet that it gets what
@@ -160,13 +163,14 @@ class Endpoint:
             self._drop(refusal, datagram)
             return False
         self._counters["half_open_displaced"] += 1
-        self._forget(oldest)
+        self._forget(oldest, now)
         return True
 
     # --- time --------------------------------------------------------------------------------
 
     def next_timeout(self) -> float | None:
-        times = (self._timers.next_timeout(), self._demand.next_timeout())
+        machines = (self._timers, self._demand, self._turns)
+        times = (machine.next_timeout() for machine in machines)
         return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
@@ -174,8 +178,9 @@ class Endpoint:
             session.handle_timeout(now)
             self._collect(session, now)
         for wish in self._demand.take_due(now):
-            if not self._met_meanwhile(wish):
-                self._negotiate(wish, now)
+            self._negotiate_unless_met(wish, now)
+        while (turn := self._turns.next_wish()) is not None:
+            self._negotiate_unless_met(turn, now)
 
     # --- what is wanted ----------------------------------------------------------------------
 
@@ -187,6 +192,7 @@ class Endpoint:
         """
         replaced, self._pad = self._pad, Pad(connections)
         self._held_down.clear()
+        self._turns.forget_unless(partial(self._pad.keeps_child, replaced))
         self._forget_strangers(replaced, now)
         for old in replaced:
             if not self._pad.keeps(old):
@@ -212,7 +218,7 @@ class Endpoint:
         for child in connection.children:
             if not self._sessions.of_policy(child.policy_id):
                 self._demand.forget(child.policy_id)
-                self._negotiate(Wish(child.policy_id, None, now), now)
+                self._negotiate(Wish(child.policy_id, None, now, urgent=True), now)
 
     def down(self, tunnel: str, now: float) -> None:
         """Take a tunnel down; traffic or ``up`` brings it up again.  KeyError when unknown."""
@@ -221,6 +227,7 @@ class Endpoint:
         self._close_tunnel(connection, now, "taken down by the administrator")
         for child in connection.children:
             self._demand.forget(child.policy_id)
+            self._turns.forget(child.policy_id)
 
     def shutdown(self, now: float) -> None:
         """Tell every peer that its SAs are gone."""
@@ -278,6 +285,7 @@ class Endpoint:
             **self._counters,
             "sessions": len(self._sessions),
             "half_open": self._half_open.total,
+            "waiting_for_a_turn": len(self._turns),
         }
 
     # --- inside ------------------------------------------------------------------------------
@@ -291,12 +299,17 @@ class Endpoint:
         session = self._sessions.best(
             connection.name, lambda each: same_ike_settings(each.connection, connection)
         )
+        if session is None and not self._turns.free(connection.remote, urgent=wish.urgent):
+            self._turns.wait(wish, connection.remote)
+            return
+        self._turns.forget(wish.policy_id)
         if session is None:
             local = Address(connection.local, IKE_PORT)
             remote = Address(connection.remote, IKE_PORT)
             dialect = self._dialects[connection.version]
             session = dialect.initiate(connection, self._context, local, remote, now)
             self._sessions.add_initiator(session)
+            self._turns.begins(session, connection.remote)
             session.create_child(child, now, wish.trigger)
             session.start(now)
         else:
@@ -318,9 +331,10 @@ class Endpoint:
             for session in self._sessions.of_tunnel(connection.name)
         ]
 
-    def _met_meanwhile(self, wish: Wish) -> bool:
-        """Whether what was wanted for being always on is there again (a rekey, the peer)."""
-        return wish.trigger is None and bool(self._sessions.of_policy(wish.policy_id))
+    def _negotiate_unless_met(self, wish: Wish, now: float) -> None:
+        """What was wanted for no packet may be there again (a rekey, the peer)."""
+        if wish.trigger is not None or not self._sessions.of_policy(wish.policy_id):
+            self._negotiate(wish, now)
 
     def _start_always(self, connection: Connection, now: float) -> None:
         for child in connection.children:
@@ -385,10 +399,11 @@ class Endpoint:
         was_half_open = self._sessions.is_half_open(session)
         if session.established or session.closed:
             self._end_half_open(session)
+            self._turns.over(session, now)
         if was_half_open and session.established:
             self._close_surplus(session.connection.name, now)
         if session.closed:
-            self._forget(session)
+            self._forget(session, now)
         else:
             self._sessions.index(session)
             self._timers.set(session, session.next_timeout())
@@ -410,8 +425,9 @@ class Endpoint:
         if address is not None:
             self._half_open.remove(address)
 
-    def _forget(self, session: Session) -> None:
+    def _forget(self, session: Session, now: float) -> None:
         self._end_half_open(session)
+        self._turns.over(session, now)
         self._timers.set(session, None)
         self._sessions.remove(session)
 
@@ -424,6 +440,7 @@ class Endpoint:
                 self._sessions.own(sa.spi_in, session, sa.policy_id)
                 self._spis.installed(sa.spi_in)
                 self._demand.met(sa.policy_id)
+                self._turns.forget(sa.policy_id)
             case DeleteChildSa(spi_in):
                 self._sessions.disown(spi_in)
                 self._spis.release(spi_in)
@@ -462,7 +479,7 @@ class Endpoint:
                 self._sessions.disown(child.spi_in)
                 self._spis.release(child.spi_in)
             self._outputs.append(IkeSaClosed(tunnel, other.spi_i.hex(), other.spi_r.hex(), reason))
-            self._forget(other)
+            self._forget(other, now)
 
     def _note_failure(self, failure: NegotiationFailed, now: float) -> None:
         for policy_id in failure.policy_ids:

@@ -41,6 +41,16 @@ class Grouping(Generic[Key, Member]):
         """The members of a key, in the order in which they came to it."""
         return list(self._groups.get(key, ()))
 
+    def first(self, key: Key) -> Member | None:
+        """The member that came first; None when there is none."""
+        return next(iter(self._groups.get(key, ())), None)
+
+    def size(self, key: Key) -> int:
+        return len(self._groups.get(key, ()))
+
+    def key_of(self, member: Member) -> Key | None:
+        return self._key_of.get(member)
+
     def __len__(self) -> int:
         """How many keys have members."""
         return len(self._groups)

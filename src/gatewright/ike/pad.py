@@ -50,6 +50,13 @@ class Pad:
         new = self.get(old.name)
         return new is not None and same_ike_settings(old, new)
 
+    def keeps_child(self, replaced: Pad, policy_id: int) -> bool:
+        """Whether an SPD entry is protected by the same child of the same peer as before."""
+        old, new = replaced.child(policy_id), self.child(policy_id)
+        if old is None or new is None:
+            return False
+        return old[1] == new[1] and same_ike_settings(old[0], new[0])
+
 
 def same_ike_settings(old: Connection, new: Connection) -> bool:
     """Whether an IKE SA made under ``old`` is as good under ``new``."""

@@ -3,13 +3,13 @@ from gatewright.ike.demand import Demand, Wish
 
 def test_a_wish_is_acted_on_at_once_unless_it_just_failed() -> None:
     demand = Demand(retry_delay=5.0)
-    assert demand.want(1, None, 0.0) == Wish(1, None, 0.0)
+    assert demand.want(1, None, 0.0) == Wish(1, None, 0.0, urgent=True)
     demand.failed(1, 1.0, again=False)
     assert demand.want(1, None, 2.0) is None
     assert demand.want(2, None, 2.0) is not None
     assert demand.next_timeout() == 6.0
     assert demand.take_due(5.9) == []
-    assert demand.take_due(6.0) == [Wish(1, None, 6.0)]
+    assert demand.take_due(6.0) == [Wish(1, None, 6.0, urgent=True)]
     assert demand.next_timeout() is None
 
 

@@ -50,3 +50,11 @@ def test_it_agrees_with_a_dictionary_and_keeps_no_empty_group(
     for key in range(4):
         assert groups.of(key) == [member for member, its in model.items() if its == key]
     assert len(groups) == len(set(model.values()))
+
+
+def test_a_group_is_looked_at_without_taking_it_whole() -> None:
+    groups: Grouping[str, int] = Grouping()
+    assert (groups.first("a"), groups.size("a"), groups.key_of(1)) == (None, 0, None)
+    groups.put(2, "a")
+    groups.put(1, "a")
+    assert (groups.first("a"), groups.size("a"), groups.key_of(1)) == (2, 2, "a")

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 import pytest
 
 from gatewright.ike.pad import Pad
-from gatewright.policy.compiled import IkeVersion
+from gatewright.policy.compiled import IkeVersion, StartMode
 from tests.unit.ike.fake_session import LOCAL, REMOTE, child, connection
 
 ELSEWHERE = ip_address("203.0.113.9")
@@ -51,3 +51,13 @@ def test_a_child_is_found_by_its_name_in_its_tunnel() -> None:
     pad = Pad([branch, depot])
     assert pad.named("depot", child(2).name) == child(2)
     assert pad.named("branch", "nothing of the kind") is None
+
+
+def test_a_child_stays_the_same_while_it_and_its_peer_do() -> None:
+    branch = connection("branch", child(1), child(2))
+    pad = Pad([branch])
+    assert pad.keeps_child(Pad([connection("branch", child(1))]), 1)
+    assert not pad.keeps_child(Pad([connection("branch", child(1))]), 2)
+    assert not pad.keeps_child(Pad([connection("branch", child(3))]), 3)
+    assert not pad.keeps_child(Pad([replace(branch, remote=ELSEWHERE)]), 1)
+    assert not pad.keeps_child(Pad([connection("branch", child(1, StartMode.ALWAYS))]), 1)
