@@ -24,20 +24,20 @@ class Package:
     """One Debian package.  ``required``: without it nothing can be built.
 
     ``units``: services that the package would have start at the next boot.
-    ``amd64_only``: Debian has it for no other processor.
+    ``not_everywhere``: Debian has it for some processors and releases; elsewhere it is left out.
     """
 
     name: str
     reason: str
     required: bool = False
     units: tuple[str, ...] = ()
-    amd64_only: bool = False
+    not_everywhere: bool = False
 
 
 PACKAGES = (
     Package("gcc", "links the packet engine", required=True),
     Package("libc6-dev", "links the packet engine", required=True),
-    Package("libipsec-mb1", "the packet engine's fastest AES-GCM", amd64_only=True),
+    Package("libipsec-mb1", "the packet engine's fastest AES-GCM", not_everywhere=True),
     Package("iproute2", "builds the network namespaces of demo and tests"),
     Package("nftables", "the guards that keep protected traffic from passing in clear"),
     Package("iputils-ping", "to look around in a demo that was kept"),
@@ -64,7 +64,7 @@ def install_missing() -> None:
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
         say("not a Debian system: the packages that demo and tests use are left to you")
         return
-    missing = _missing((*_packages_for(_architecture()), *_venv_packages()))
+    missing = _obtainable(_missing((*PACKAGES, *_venv_packages())))
     if not missing:
         return
     say("Debian packages that are not there yet:")
@@ -77,15 +77,6 @@ def install_missing() -> None:
     with _no_service_starts():
         _apt_install([package.name for package in missing])
     _disable_units(missing)
-
-
-def _architecture() -> str:
-    command = ["dpkg", "--print-architecture"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _packages_for(architecture: str) -> Iterator[Package]:
-    return (each for each in PACKAGES if architecture == "amd64" or not each.amd64_only)
 
 
 def _venv_packages() -> tuple[Package, ...]:
@@ -108,6 +99,23 @@ def _missing(packages: Sequence[Package]) -> list[Package]:
         line.split()[0] for line in answer.stdout.splitlines() if line.endswith(" installed")
     }
     return [package for package in packages if package.name not in installed]
+
+
+def _obtainable(missing: Sequence[Package]) -> list[Package]:
+    """Without those that this processor or release of Debian does not have."""
+    unsure = [package.name for package in missing if package.not_everywhere]
+    if not unsure:
+        return list(missing)
+    if not _has_lists() and os.geteuid() == 0:
+        _update_lists()
+    answer = subprocess.run(
+        ["apt-cache", "show", "--no-all-versions", *unsure],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    known = {line.split()[1] for line in answer.stdout.splitlines() if line.startswith("Package: ")}
+    return [each for each in missing if not each.not_everywhere or each.name in known]
 
 
 def _leave_to_user(missing: Sequence[Package]) -> None:
@@ -135,21 +143,33 @@ def _no_service_starts() -> Iterator[None]:
         POLICY.unlink(missing_ok=True)
 
 
+def _has_lists() -> bool:
+    return any(Path("/var/lib/apt/lists").glob("*_Packages*"))
+
+
+def _update_lists() -> None:
+    run(["apt-get", "update", "-q"], what="package lists", environment=_unattended())
+
+
+def _unattended() -> dict[str, str]:
+    """No package may stop to ask a question."""
+    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+
+
 def _apt_install(names: Sequence[str]) -> None:
-    # No package may stop to ask a question.
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+    environment = _unattended()
     options = ["-y", "-q", "-o", "DPkg::Lock::Timeout=120"]
     install = ["apt-get", "install", *options, "--no-install-recommends", *names]
     simulated = subprocess.run(
         [*install, "--simulate"], capture_output=True, env=environment, check=False
     )
-    if simulated.returncode != 0 or not any(Path("/var/lib/apt/lists").glob("*_Packages*")):
-        run(["apt-get", "update", "-q"], what="package lists", environment=environment)
+    if simulated.returncode != 0 or not _has_lists():
+        _update_lists()
     try:
         run(install, what="Debian packages", environment=environment)
     except SetupError:
         # Lists that have grown old name versions that the archive no longer has.
-        run(["apt-get", "update", "-q"], what="package lists", environment=environment)
+        _update_lists()
         run(install, what="Debian packages", environment=environment)
 
 
