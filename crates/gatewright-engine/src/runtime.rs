@@ -68,6 +68,10 @@ impl Engine {
         if !(1..=Settings::MOST_WORKERS).contains(&settings.workers) {
             return Err(EngineError::Workers(settings.workers));
         }
+        if settings.gcm() == GcmCode::Fastest {
+            // It is looked for once; the first SA need not wait for that.
+            let _ = GcmCode::ipsec_mb();
+        }
         let shared = Shared::new(settings)?;
         if shared.links.count() > 1 {
             shared.steering.get_or_init(KernelTables::new);

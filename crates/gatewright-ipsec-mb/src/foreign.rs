@@ -55,10 +55,9 @@ type Crypt = unsafe extern "C" fn(
 
 /// The functions for one key size.
 ///
-/// # Safety
-/// All three are what the library's header says of `aes_gcm_pre_*`, `aes_gcm_enc_*` and
-/// `aes_gcm_dec_*` for keys of `key_len` octets, the processor can run them, and they are never
-/// unloaded: [`functions`] alone makes them.
+/// Every call rests on this: [`functions`] alone makes them, so all three do what the library's
+/// header says of `aes_gcm_pre_*`, `aes_gcm_enc_*` and `aes_gcm_dec_*` for keys of `key_len`
+/// octets, the processor can run them, and they are never unloaded.
 #[derive(Clone, Copy)]
 pub struct Functions {
     key_len: usize,
@@ -260,3 +259,6 @@ unsafe fn function<T: Copy>(
     let symbol = unsafe { loaded.get::<T>(name.as_bytes()) };
     symbol.map(|symbol| *symbol).map_err(|_| name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,7 +95,7 @@ impl GcmKey {
         }
         // The right tag of a forged message would be a forgery.
         computed.zeroize();
-        data.zeroize();
+        data.fill(0);
         Err(GcmError::Forged)
     }
 }

@@ -90,6 +90,11 @@ impl Library {
         GcmKey::new(*functions, key)
     }
 
+    #[cfg(test)]
+    pub(crate) const fn sizes(&self) -> &[Functions; 3] {
+        &self.sizes
+    }
+
     fn load(name: &str) -> Result<Self, Unavailable> {
         if !processor_suits() {
             return Err(Unavailable::Processor);
