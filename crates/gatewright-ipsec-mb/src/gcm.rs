@@ -23,7 +23,7 @@ pub struct GcmKey {
 /// Why nothing was sealed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GcmError {
-    /// The data are longer than 2^32 - 1 octets.
+    /// The data or the additional data are longer than 2^32 - 1 octets.
     TooLong,
     /// The tag is wrong: key, nonce, additional data or ciphertext are not those that it was made
     /// with.

@@ -4,6 +4,7 @@ use core::ptr;
 
 use super::*;
 use crate::check::agrees;
+use crate::gcm::{GcmError, GcmKey};
 use crate::library::{library, Unavailable};
 
 unsafe extern "C" fn schedules_nothing(_: *const u8, _: *mut KeyData) {}
@@ -141,7 +142,7 @@ impl Edge {
         let len = (pages + 1) * PAGE;
         let (may, private) = (
             libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
         );
         // SAFETY: a mapping of its own, anywhere.
         let start = unsafe { libc::mmap(ptr::null_mut(), len, may, private, -1, 0) };
@@ -191,4 +192,21 @@ fn nothing_behind_the_octets_is_read_or_written() {
             }
         }
     }
+}
+
+/// The library would return from more than its limit without a word and with nothing encrypted.
+#[test]
+fn more_than_the_limit_is_refused() {
+    let key = GcmKey::new(NOTHING, &[1; 24]).unwrap();
+    let mut edge = Edge::new(LONGEST / PAGE + 1);
+    let too_long = edge.last(LONGEST + 1);
+    let (nonce, tag) = ([1; NONCE_LEN], [0; TAG_LEN]);
+    let sealed = key.seal_in_place(&nonce, &[], too_long);
+    assert_eq!(sealed, Err(GcmError::TooLong));
+    let opened = key.open_in_place(&nonce, &[], too_long, &tag);
+    assert_eq!(opened, Err(GcmError::TooLong));
+    let sealed = key.seal_in_place(&nonce, too_long, &mut []);
+    assert_eq!(sealed, Err(GcmError::TooLong));
+    let sealed = key.seal_in_place(&nonce, &[], &mut too_long[..LONGEST]);
+    assert_eq!(sealed, Ok([0; TAG_LEN]));
 }
