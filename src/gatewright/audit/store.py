@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS event (
 """
 _KINDS = {kind.text: kind for kind in Kind}
 _TRIM_EVERY = 256
+_CACHE = 64  # KiB of the file to hold in memory: new records go to its end, and nothing reads on
+_LIMIT_IN_MEMORY = 1000  # records, where there is no file
 
 
 class Store:
@@ -55,6 +57,7 @@ class Store:
             self.problem = str(second)
         else:
             self.problem = str(error)
+        self._limit = min(self._limit, _LIMIT_IN_MEMORY)
         return _open(None)
 
     def _put(self, record: Record) -> None:
@@ -82,11 +85,23 @@ class Store:
                 (self._limit,),
             )
 
-    def newest(self, count: int) -> Sequence[Record]:
-        """The newest records, oldest of them first; unknown kinds (of a later version) left out."""
-        rows = self._database.execute(
-            "SELECT * FROM event ORDER BY sequence DESC LIMIT ?", (count,)
-        ).fetchall()
+    def newest(
+        self, count: int, *, tunnel: str | None = None, before: int | None = None
+    ) -> Sequence[Record]:
+        """The newest records, oldest of them first; unknown kinds (of a later version) left out.
+
+        ``tunnel``: of this one alone.  ``before``: older than this sequence number.  Empty when
+        the disk gives none; ``problem`` says why.
+        """
+        query = (
+            "SELECT * FROM event WHERE (?1 IS NULL OR tunnel = ?1)"
+            " AND (?2 IS NULL OR sequence < ?2) ORDER BY sequence DESC LIMIT ?3"
+        )
+        try:
+            rows = self._database.execute(query, (tunnel, before, count)).fetchall()
+        except sqlite3.Error as error:
+            self.problem = str(error)
+            return []
         return [_record(row) for row in reversed(rows) if row[4] in _KINDS]
 
     def close(self) -> None:
@@ -102,6 +117,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
     # for the disk at every event.
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=OFF")
+    database.execute(f"PRAGMA cache_size=-{_CACHE}")
     database.execute(_SCHEMA)
     return database
 

@@ -1,4 +1,4 @@
-"""The audit trail: the newest events in memory, all of them on disk, and who listens.
+"""The audit trail: a few of the newest events in memory, all of them on disk, and who listens.
 
 A warning or error that repeats the last event of its tunnel is counted, not written again, so that
 a peer that fails every few seconds is one line with a count.  What strangers can cause has a
@@ -39,11 +39,14 @@ class Sink(Protocol):
 
     def put(self, record: Record) -> None: ...
 
-    def newest(self, count: int) -> Sequence[Record]: ...
+    def newest(
+        self, count: int, *, tunnel: str | None = None, before: int | None = None
+    ) -> Sequence[Record]: ...
 
 
 class Trail:
-    """``wall_clock`` gives seconds since 1970.
+    """``wall_clock`` gives seconds since 1970.  ``capacity``: records in memory; the ``sink`` has
+    those before.
 
     A repetition within ``collapse`` seconds changes the record in place: same sequence number,
     later ``last``, higher ``count``.  Repetitions are kept and told at most once in
@@ -54,7 +57,7 @@ class Trail:
         self,
         wall_clock: Callable[[], float],
         sink: Sink | None = None,
-        capacity: int = 2000,
+        capacity: int = 200,
         collapse: float = 3600.0,
         repeat_interval: float = 1.0,
     ) -> None:
@@ -80,8 +83,9 @@ class Trail:
             self._told = {number: at for number, at in self._told.items() if self._recent(number)}
             record = Record(self._next, now, now, 1, event)
             self._next += 1
-            self._newest_of[event.kind, event.tunnel] = record.sequence
             self._records.append(record)
+            if event.kind in _STRANGERS:
+                self._note_newest(record, now)
             self._tell(record, now)
             return record
         former = self._records[place]
@@ -101,13 +105,27 @@ class Trail:
 
     def newest(self, count: int, tunnel: str | None = None) -> Sequence[Record]:
         """The newest records, of one tunnel or of all, oldest of them first."""
+        if count <= 0:
+            return []
         wanted = [each for each in self._records if tunnel is None or each.event.tunnel == tunnel]
-        return wanted[-count:] if count > 0 else []
+        missing = count - len(wanted)
+        if missing > 0 and self._records and self._sink is not None:
+            before = self._records[0].sequence
+            return [*self._sink.newest(missing, tunnel=tunnel, before=before), *wanted]
+        return wanted[-count:]
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call for each new or repeated record; the result ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def _note_newest(self, record: Record, now: float) -> None:
+        """Beside that, forget tunnels of which no record is left and whose budget is whole."""
+        self._newest_of[record.event.kind, record.event.tunnel] = record.sequence
+        if len(self._newest_of) > 2 * len(self._records):
+            first = self._records[0].sequence
+            self._newest_of = {key: n for key, n in self._newest_of.items() if n >= first}
+            self._budgets = {key: b for key, b in self._budgets.items() if not b.is_whole(now)}
 
     def _tell(self, record: Record, now: float) -> None:
         self._told[record.sequence] = now
@@ -152,6 +170,10 @@ class _Budget:
     def __init__(self, now: float) -> None:
         self._left = float(_BURST)
         self._at = now
+
+    def is_whole(self, now: float) -> bool:
+        """Whether it is as good as a new one."""
+        return self._left + (now - self._at) / _REFILL >= _BURST
 
     def spend(self, now: float) -> bool:
         self._left = min(float(_BURST), self._left + max(0.0, now - self._at) / _REFILL)

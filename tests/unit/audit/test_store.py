@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import _sqlite3
+import ctypes
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,48 @@ def test_the_file_is_bounded(store: Store) -> None:
     kept = store.newest(10_000)
     assert len(kept) <= 300 + 256
     assert kept[-1].sequence == 1024
+
+
+def test_records_of_one_tunnel_and_before_one(store: Store) -> None:
+    for number in range(1, 9):
+        store.put(replace(record(number), event=replace(record(1).event, tunnel="ab"[number % 2])))
+    assert [each.sequence for each in store.newest(2, tunnel="a")] == [6, 8]
+    assert [each.sequence for each in store.newest(2, before=5)] == [3, 4]
+    assert [each.sequence for each in store.newest(9, tunnel="b", before=5)] == [1, 3]
+
+
+def _octets_of_sqlite() -> int:
+    """All that SQLite has allocated in this process."""
+    used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    used.restype = ctypes.c_int64
+    return int(used())
+
+
+def test_the_file_is_not_held_in_memory(path: Path) -> None:
+    store = Store(path)
+    for number in range(1, 1001):
+        store.put(record(number))
+    early = _octets_of_sqlite()
+    for number in range(1001, 6001):
+        store.put(record(number))
+    assert _octets_of_sqlite() - early < 16_384
+    store.close()
+
+
+def test_without_a_disk_memory_is_bounded_all_the_same(path: Path) -> None:
+    path.mkdir()
+    store = Store(path)
+    for number in range(1, 6001):
+        store.put(record(number))
+    assert 1000 <= len(store.newest(10_000)) <= 1000 + 256
+    store.close()
+
+
+def test_a_disk_that_gives_nothing_back_is_a_problem_and_no_error(store: Store) -> None:
+    store.put(record(1))
+    store.close()
+    assert store.newest(1) == []
+    assert store.problem
 
 
 def test_a_damaged_file_is_set_aside(path: Path) -> None:

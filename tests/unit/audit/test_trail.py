@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from gatewright.audit.event import Event, Kind, Record, Severity
+from gatewright.audit.store import Store
 from gatewright.audit.trail import Trail
 
 
@@ -144,3 +151,47 @@ def test_the_budget_of_strangers_comes_back_and_others_have_their_own() -> None:
         trail.add(replace(refused, text=f"Refused: {number}."))
     assert trail.newest(1)[0].event.text == "Refused: 49."
     assert trail.newest(1)[0].count == 1
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "audit.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_what_is_no_longer_in_memory_comes_from_the_disk(store: Store) -> None:
+    trail = Trail(Clock(), store, capacity=3)
+    for number in range(10):
+        trail.add(event(str(number), tunnel="odd" if number % 2 else "even"))
+    trail.add(event("9", tunnel="odd"))  # told later, and counted already
+    assert [each.event.text for each in trail.newest(100)] == list("0123456789")
+    assert [each.event.text for each in trail.newest(5)] == list("56789")
+    assert [each.event.text for each in trail.newest(3, "even")] == list("468")
+    assert [each.count for each in trail.newest(6)] == [1, 1, 1, 1, 1, 2]
+    assert trail.newest(0) == []
+    assert [each.event.text for each in Trail(Clock(), store, capacity=3).newest(5)] == list(
+        "56789"
+    )
+
+
+def _traced_after(trail: Trail, events: int) -> int:
+    """Octets of Python's memory after so many events more, each different and of its own tunnel."""
+    for _ in range(events):
+        number = trail.newest(1)[0].sequence if trail.newest(1) else 0
+        trail.add(event(f"failure {number}", tunnel=f"tunnel {number}"))
+        rekeyed = f"{number} was rekeyed"
+        trail.add(Event(Kind.CHILD_SA_ESTABLISHED, Severity.INFORMATION, rekeyed, "branch"))
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def test_what_is_held_in_memory_does_not_grow_with_what_happened(store: Store) -> None:
+    trail = Trail(Clock(), store)
+    tracemalloc.start()
+    try:
+        early = _traced_after(trail, 500)
+        late = _traced_after(trail, 1000)
+    finally:
+        tracemalloc.stop()
+    assert late - early < 16_384
