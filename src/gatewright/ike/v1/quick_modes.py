@@ -150,13 +150,14 @@ class QuickModes:
         return silent
 
     def abort(self, error: ExchangeError, now: float) -> None:
-        """The main mode SA is gone."""
+        """The main mode SA is gone, and nothing that comes again is answered."""
         for terms in self.take_waiting():
             self._report(terms, error)
             self._try_again(terms, now)
         for quick in list(self._running.values()):
             quick.refused(error)
             self._settle(quick, now)
+        self._by_id.clear()
 
     def take_waiting(self) -> list[Terms]:
         """What is to be negotiated elsewhere: this main mode SA has a successor, or has ended."""
@@ -272,6 +273,7 @@ class QuickModes:
             if quick.state not in _OVER:
                 break
             del self._by_id[quick.message_id]
+            self._ours.discard(quick.message_id)
 
 
 def _refusal(quick: QuickMode, payload: NotifyPayload) -> ExchangeError:

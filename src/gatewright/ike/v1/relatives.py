@@ -16,6 +16,7 @@ with ``AdoptSession`` to look at that one again.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -33,11 +34,22 @@ class Relatives:
     """Those of one session.  ``predecessor`` is set until this session is established or failed."""
 
     def __init__(self, session: IkeV1Session) -> None:
-        self._session = session
+        # A session that has ended is to be freed at once, not when the garbage collector comes by.
+        self._own = weakref.ref(session)
         self.predecessor: IkeV1Session | None = None
         self.successor: IkeV1Session | None = None
 
     # --- who they are ------------------------------------------------------------------------
+
+    @property
+    def _session(self) -> IkeV1Session:
+        session = self._own()
+        assert session is not None, "relatives are asked by their session alone"
+        return session
+
+    def none(self) -> bool:
+        """Whether this session is the only one with the peer."""
+        return not self.all()
 
     def all(self) -> list[IkeV1Session]:
         """The other sessions with the peer, of whatever tunnel, oldest first.

@@ -8,6 +8,7 @@ Who looks after quick mode SAs when their main mode SA is gone is told in `relat
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -60,13 +61,14 @@ class IkeV1Session:
     def __init__(self, core: Core, now: float) -> None:
         self.core = core
         self.relatives = Relatives(self)
-        self._main = MainMode(core, now, lambda: not self.relatives.all())
+        self._main = MainMode(core, now, self.relatives.none)
         self._informational = Informational(core)
         self.keeper = Keeper(core, self._informational, self.relatives)
         self.quick = QuickModes(core, self._informational, self.keeper)
         self._dpd = DeadPeerDetection(core, self._informational)
         self._keepalive = Keepalive(core, now)
-        self._inbox = Inbox(core, self._main, self.quick, self._informational, self._dpd, self)
+        listener = weakref.proxy(self)  # or it would outlive its end until it is collected
+        self._inbox = Inbox(core, self._main, self.quick, self._informational, self._dpd, listener)
         self.schedule = Schedule(now)
         self._wanted: dict[Traffic, Terms] = {}
         self._received: Datagram | None = None
