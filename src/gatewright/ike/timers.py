@@ -8,30 +8,39 @@ from typing import Generic, TypeVar
 
 Owner = TypeVar("Owner")
 
-_SLACK = 64  # outdated entries that are not worth a sweep
+_SLACK = 16  # outdated entries that are not worth a sweep
 
 
 class TimerQueue(Generic[Owner]):
     """The next timeout of each owner.
 
     Setting is O(log n).  An outdated entry is skipped when its time comes; before most entries
-    are outdated, all of those are taken out.
+    are outdated, all of those are taken out.  Entries know their owner by number, so that one who
+    is forgotten, perhaps a session with its keys, is not held until then.
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Owner]] = []
-        self._due: dict[Owner, float] = {}
-        self._order = count()
+        self._heap: list[tuple[float, int]] = []
+        self._entries: dict[Owner, tuple[float, int]] = {}
+        self._owners: dict[int, Owner] = {}
+        self._numbers = count()
 
     def set(self, owner: Owner, when: float | None) -> None:
         """``owner`` wants to be called at ``when``; None forgets it."""
+        former = self._entries.get(owner)
+        if former is not None:
+            if former[0] == when:
+                return
+            self._forget(owner, former)
         if when is None:
-            self._due.pop(owner, None)
-        elif self._due.get(owner) != when:
-            self._due[owner] = when
-            heapq.heappush(self._heap, (when, next(self._order), owner))
-            if len(self._heap) > 2 * len(self._due) + _SLACK:
-                self._compact()
+            return
+        entry = (when, next(self._numbers))
+        self._entries[owner] = entry
+        self._owners[entry[1]] = owner
+        heapq.heappush(self._heap, entry)
+        if len(self._heap) > 2 * len(self._entries) + _SLACK:
+            self._heap = list(self._entries.values())
+            heapq.heapify(self._heap)
 
     def next_timeout(self) -> float | None:
         self._discard_outdated()
@@ -42,22 +51,19 @@ class TimerQueue(Generic[Owner]):
         self._discard_outdated()
         if not self._heap or self._heap[0][0] > now:
             return None
-        _, _, owner = heapq.heappop(self._heap)
-        del self._due[owner]
+        entry = heapq.heappop(self._heap)
+        owner = self._owners[entry[1]]
+        self._forget(owner, entry)
         return owner
 
     def __len__(self) -> int:
         """How many entries are kept, outdated ones too."""
         return len(self._heap)
 
-    def _compact(self) -> None:
-        current: dict[Owner, tuple[float, int, Owner]] = {}
-        for entry in self._heap:
-            if self._due.get(entry[2]) == entry[0]:
-                current[entry[2]] = entry
-        self._heap = list(current.values())
-        heapq.heapify(self._heap)
+    def _forget(self, owner: Owner, entry: tuple[float, int]) -> None:
+        del self._entries[owner]
+        del self._owners[entry[1]]
 
     def _discard_outdated(self) -> None:
-        while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
+        while self._heap and self._heap[0][1] not in self._owners:
             heapq.heappop(self._heap)

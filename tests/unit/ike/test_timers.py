@@ -1,3 +1,5 @@
+import weakref
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,3 +61,19 @@ def test_outdated_entries_do_not_pile_up() -> None:
     assert len(queue) < 100
     assert queue.next_timeout() == 1e9
     assert sorted(iter(lambda: queue.pop_due(1e9), None)) == list(range(10))
+
+
+class Owner:
+    pass
+
+
+def test_who_is_forgotten_is_not_held_until_the_timeout() -> None:
+    queue: TimerQueue[Owner] = TimerQueue()
+    owner = Owner()
+    alive = weakref.ref(owner)
+    queue.set(owner, 28_800.0)
+    queue.set(owner, 1000.0)
+    queue.set(owner, None)
+    del owner
+    assert alive() is None
+    assert queue.next_timeout() is None
