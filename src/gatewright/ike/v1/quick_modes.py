@@ -90,6 +90,7 @@ class QuickModes:
             self._waiting[terms.traffic] = terms
 
     def _begin(self, terms: Terms, now: float) -> None:
+        self._forget_old(now)
         quick = QuickMode(self._core, self._new_id(), now, self._install)
         self._ours.add(quick.message_id)
         self._begun[terms.traffic] = quick
