@@ -54,6 +54,13 @@ RandomSource = Callable[[int], bytes]
 """Gives that many unpredictable octets; a seeded generator in tests."""
 
 
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class ReservedSpi:
+    """A number that nobody else is given while this object is there."""
+
+    number: int
+
+
 class SecretSource(Protocol):
     """Where the machines get preshared keys from, by name."""
 
@@ -108,8 +115,8 @@ def no_sessions(local: IPAddress, remote: IPAddress) -> Sequence[Session]:
 class Context:
     """What a session may use.  One for all sessions of an endpoint.
 
-    ``allocate_spi`` gives an inbound ESP SPI that no other SA of this gateway has (at least 256);
-    the endpoint takes it back when the SA is deleted.
+    ``allocate_spi`` gives an inbound ESP SPI that no other SA of this gateway has (at least 256),
+    to be held on to until the SA is installed; the endpoint takes it back when the SA is deleted.
     ``connection_for`` finds the connection by addresses and, when known, the peer's version;
     sessions of a responder call it again when the identity is known.
     ``export_keys``: emit ``KeysDerived`` outputs, which the caller writes for a protocol analyser.
@@ -121,7 +128,7 @@ class Context:
     random: RandomSource
     secrets: SecretSource
     timing: Timing
-    allocate_spi: Callable[[], int]
+    allocate_spi: Callable[[], ReservedSpi]
     export_keys: bool = False
     connections_between: Callable[[IPAddress, IPAddress], Sequence[Connection]] = no_connections
     sessions_between: Callable[[IPAddress, IPAddress], Sequence[Session]] = no_sessions

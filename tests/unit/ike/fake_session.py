@@ -86,7 +86,7 @@ class FakeSession:
     nat: str = "none"
 
     def install(self, policy_id: int = 1) -> int:
-        spi_in = self.context.allocate_spi()
+        spi_in = self.context.allocate_spi().number
         self.children[spi_in] = policy_id
         self.outputs.append(InstallChildSa(child_sa(spi_in, policy_id)))
         return spi_in

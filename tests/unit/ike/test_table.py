@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gatewright.ike.machine import Address, Context, Session, Timing
+from gatewright.ike.machine import Address, Context, ReservedSpi, Session, Timing
 from gatewright.ike.table import SessionTable
 from gatewright.ipsec.secret import Secret
 from gatewright.wire.isakmp import NO_SPI, Header
@@ -19,7 +19,7 @@ class NoSecrets:
 def _session(
     spi_i: bytes, spi_r: bytes = NO_SPI, *, initiator: bool, name: str = "branch"
 ) -> FakeSession:
-    context = Context(seeded(1), NoSecrets(), Timing(), lambda: 4096)
+    context = Context(seeded(1), NoSecrets(), Timing(), lambda: ReservedSpi(4096))
     return FakeSession(connection(name), context, spi_i, spi_r, is_initiator=initiator)
 
 

@@ -56,11 +56,15 @@ class ChildOffer:
         self, sa: IkeSa, child: Child, trigger: Trigger | None, *, with_group: bool
     ) -> None:
         self.child = child
-        self.spi_in = sa.context.allocate_spi()
+        self._spi = sa.context.allocate_spi()
         self._with_group = with_group
         source, destination = trigger if trigger is not None else (None, None)
         self._local = selectors.with_trigger(child.local, source)
         self._remote = selectors.with_trigger(child.remote, destination)
+
+    @property
+    def spi_in(self) -> int:
+        return self._spi.number
 
     def payloads(self) -> list[Payload]:
         spi = self.spi_in.to_bytes(4, "big")
@@ -114,7 +118,7 @@ def answer(
     wanted_local, wanted_remote = selectors.from_payload(tsr), selectors.from_payload(tsi)
     fit = selectors.choose_child(children, wanted_local, wanted_remote)
     chosen = choose_esp(fit.child.proposals, select(payloads, SaPayload)[0], with_group=with_group)
-    spi_in = sa.context.allocate_spi()
+    spi_in = sa.context.allocate_spi().number  # installed before the next one is asked for
     terms = Terms(
         fit.child,
         chosen.method,

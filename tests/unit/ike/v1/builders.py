@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import TypeVar
 
 from gatewright.crypto.keymat_v1 import PhaseOneKeys
-from gatewright.ike.machine import Address, Context, Datagram, Timing
+from gatewright.ike.machine import Address, Context, Datagram, ReservedSpi, Timing
 from gatewright.ike.outputs import MessageDropped, Output, Transmit
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.path import Path
@@ -32,7 +32,7 @@ O = TypeVar("O")  # noqa: E741
 def context(seed: int = 0, timing: Timing | None = None) -> Context:
     random = seeded(seed)
     spis = iter(range(4096 * (seed + 1), 4096 * (seed + 2)))
-    return Context(random, Keys(), timing or Timing(), lambda: next(spis))
+    return Context(random, Keys(), timing or Timing(), lambda: ReservedSpi(next(spis)))
 
 
 def protection() -> Protection:

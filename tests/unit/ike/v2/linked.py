@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from gatewright.crypto.keymat_v2 import derive_ike_keys
-from gatewright.ike.machine import Address, Context, Datagram, Session, Timing
+from gatewright.ike.machine import Address, Context, Datagram, ReservedSpi, Session, Timing
 from gatewright.ike.outputs import NegotiationFailed, Output
 from gatewright.ike.v2.path import Path
 from gatewright.ike.v2.rules import check
@@ -27,7 +27,7 @@ SPI_I, SPI_R = b"initiato", b"responde"
 
 def context(seed: int = 0, keys: Keys | None = None) -> Context:
     spis = count(0x1000 + seed * 0x1000)
-    return Context(seeded(seed), keys or Keys(), Timing(), lambda: next(spis))
+    return Context(seeded(seed), keys or Keys(), Timing(), lambda: ReservedSpi(next(spis)))
 
 
 @dataclass

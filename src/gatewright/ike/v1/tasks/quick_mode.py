@@ -23,6 +23,7 @@ from gatewright.crypto.keymat_v1 import quick_hash_1, quick_hash_2, quick_hash_3
 from gatewright.crypto.weak_keys import WeakKey
 from gatewright.iana.algorithms import Group
 from gatewright.iana.ikev1 import ExchangeType, IpsecAttribute, NotifyType, ProtocolId
+from gatewright.ike.machine import ReservedSpi
 from gatewright.ike.v1 import lifetimes, phase_two, rules, terms
 from gatewright.ike.v1.core import Core
 from gatewright.ike.v1.errors import (
@@ -98,7 +99,7 @@ class QuickMode:
         self.began = now
         self.state = QuickState.IDLE
         self.terms: Terms | None = None
-        self.spi_in = 0
+        self._spi: ReservedSpi | None = None
         self.peers_spi = b""
         self.made: Made | None = None
         self.failure: ExchangeError | None = None
@@ -109,13 +110,18 @@ class QuickMode:
         self._repeater: Repeater | None = None
         self._answered: Answered | None = None
 
+    @property
+    def spi_in(self) -> int:
+        """Ours; 0 before there is one."""
+        return self._spi.number if self._spi is not None else 0
+
     # --- inputs ------------------------------------------------------------------------------
 
     def start(self, wanted: Terms, now: float) -> None:
         """Send message 1."""
         core = self._core
         self.terms = wanted
-        self.spi_in = core.context.allocate_spi()
+        self._spi = core.context.allocate_spi()
         try:
             offer = phase_two.offer(wanted.child, self.spi_in, core.path.mode)
             selectors = (selector_payload(wanted.local), selector_payload(wanted.remote))
@@ -196,7 +202,7 @@ class QuickMode:
         selection = phase_two.select(offered, self.terms.child, core.path.mode)
         choice = selection.choice
         public = self._public_of(chain, choice)
-        self.spi_in = core.context.allocate_spi()
+        self._spi = core.context.allocate_spi()
         self._nonce_i = _one(chain, NoncePayload).data
         self._nonce_r = core.context.random(NONCE_LENGTH)
         key = self._own_key(choice.method.group)
