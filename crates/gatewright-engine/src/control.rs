@@ -424,3 +424,6 @@ fn check_transport(transport: &Transport) -> Result<(), EngineError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
