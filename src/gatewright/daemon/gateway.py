@@ -22,6 +22,7 @@ from gatewright.audit.event import Event, Kind, Severity
 from gatewright.audit.trail import Trail
 from gatewright.control import models
 from gatewright.control.service import CommandRefusedError
+from gatewright.daemon import memory
 from gatewright.daemon.changes import sentences
 from gatewright.daemon.connection_types import require_connection_types
 from gatewright.daemon.engines import Choice, decided
@@ -102,6 +103,8 @@ class Gateway:
                     Severity.ERROR,
                 )
                 raise
+            finally:
+                await asyncio.to_thread(memory.give_back)
 
     async def look_after(self) -> None:
         """Something changed on the machine: see that the policy in force is still in force.
@@ -146,6 +149,7 @@ class Gateway:
                 raise _system_refused(what, error) from None
             self.parts.store.remove()
             self.parts.failures.keep(())
+            await asyncio.to_thread(memory.give_back)
             if name is not None:
                 self._note(Kind.POLICY_UNASSIGNED, f'The policy "{name}" was unassigned.')
             return models.UnassignResult(policy=name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatewright.control.service import CommandRefusedError
+from gatewright.daemon import memory
 from gatewright.daemon.persistence import AssignedStore
 from gatewright.host.steering import LocalAddress
 from gatewright.policy.compiled import Engine
@@ -275,5 +276,24 @@ def test_policies_that_the_data_plane_refuses_are_undone(run: Run) -> None:
         assert bench.gateway.in_force is None
         assert bench.endpoint.calls[-1] == ("connections", ())
         assert not bench.host.ruleset
+
+    run(body)
+
+
+def test_what_a_policy_needed_for_a_moment_goes_back_to_the_system(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[None] = []
+    monkeypatch.setattr(memory, "give_back", lambda: given_back.append(None))
+
+    async def body(bench: Bench) -> None:
+        await bench.gateway.assign("one", "/p.yaml")
+        assert len(given_back) == 1
+        bench.plane.refuse["open"] = "no TUN"
+        with pytest.raises(CommandRefusedError):
+            await bench.gateway.assign("two", "/p.yaml")
+        assert len(given_back) == 2
+        await bench.gateway.unassign()
+        assert len(given_back) == 3
 
     run(body)
