@@ -18,8 +18,12 @@ def family(address: IPAddress) -> str:
 
 
 def interfaces(names: Sequence[str]) -> str:
-    quoted = ", ".join(f'"{each}"' for each in names)
-    return f"{{ {quoted} }}"
+    return one_of([f'"{each}"' for each in names])
+
+
+def one_of(values: Sequence[str]) -> str:
+    """A set, unless there is one alone: comparing is cheaper than looking up."""
+    return values[0] if len(values) == 1 else f"{{ {', '.join(values)} }}"
 
 
 def match(one: Flow) -> str:

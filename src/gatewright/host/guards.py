@@ -15,8 +15,9 @@ This file makes text and touches nothing.  The packets' way through the table:
   internal network is gone, is dropped.
 * ``errors_out``, ``errors_in``: ICMP errors that quote a protected packet (``host.quoted``).
 
-Each goes through the SPD in its order, as look-ups (``host.lookups``): of a policy with thousands
-of entries a packet meets few rules, which ask tables (``host.tables``).
+What is exempt is told first, in chains of its own (``host.exempt``).  Then each goes through the
+SPD in its order, as look-ups (``host.lookups``): of a policy
+with thousands of entries a packet meets few rules, which ask tables (``host.tables``).
 
 What tells a packet of the tunnel depends on the engine: ``host.tunnelled``.
 
@@ -30,19 +31,14 @@ packet sees one without its contents, and counters keep their values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gatewright.host.expressions import (
-    NEIGHBOUR_DISCOVERY,
-    ends,
-    family,
-    interfaces,
-    later_fragment,
-    transport,
-)
+from gatewright.host import exempt
+from gatewright.host.expressions import ends, interfaces, later_fragment, transport
 from gatewright.host.lookups import Lookup, Member, lookups
 from gatewright.host.names import HostNames
+from gatewright.host.netfilter import Contents
 from gatewright.host.quoted import ERRORS, errors_about, errors_perhaps_about, quoted_ends
 from gatewright.host.tables import IN, OUT, Tables, counter_name, errors_counter, tables
 from gatewright.host.tunnelled import shown_by
@@ -50,12 +46,9 @@ from gatewright.ipsec.selectors import IPAddress
 from gatewright.policy.compiled import Action, CompiledPolicy
 from gatewright.policy.flows import Flow
 
-ESP_AND_AH = "{ 50, 51 }"
-IKE_PORTS = "{ 500, 4500 }"
-_UNTRANSLATED = "untranslated"
 _HOOKS = {
     "outbound": " { type filter hook postrouting priority -150; policy accept; }",
-    _UNTRANSLATED: " { type nat hook postrouting priority 50; policy accept; }",
+    "untranslated": " { type nat hook postrouting priority 50; policy accept; }",
     "inbound": " { type filter hook prerouting priority -300; policy accept; }",
     "passing": " { type filter hook forward priority -150; policy accept; }",
 }
@@ -99,14 +92,16 @@ class Ruleset:
     elements: int
     chains: Mapping[str, Sequence[str]]
 
-    def superfluous(
-        self, names: HostNames, counters: Iterable[str], tables: Iterable[tuple[str, str]]
-    ) -> str:
+    def superfluous(self, names: HostNames, existing: Contents) -> str:
         """The end of that transaction: of what exists, what is not wanted any more goes."""
         table = f"inet {names.nft_table}"
-        gone = [f"{kind} {table} {name}" for kind, name in sorted(set(tables) - self.tables)]
-        gone += [f"counter {table} {name}" for name in sorted(set(counters) - self.counters)]
-        return "".join(f"delete {each}\n" for each in gone)
+        chains = [f"chain {table} {name}" for name in sorted(existing.chains - {*self.chains})]
+        tables = [f"{kind} {table} {name}" for kind, name in sorted(existing.tables - self.tables)]
+        counters = [f"counter {table} {name}" for name in sorted(existing.counters - self.counters)]
+        # Emptied first, all of them: what a rule names cannot be deleted.
+        lines = [f"flush {each}" for each in chains]
+        lines += [f"delete {each}" for each in (*chains, *tables, *counters)]
+        return "".join(f"{line}\n" for line in lines)
 
 
 def counters(policy: CompiledPolicy) -> tuple[GuardCounter, ...]:
@@ -129,22 +124,11 @@ def ruleset(
     way = steps(policy)
     wanted = [each.name for each in _counters(policy, way)]
     made = [each for step in way if step.tables for each in step.tables.tables]
-    chains = {
-        "errors_out": [*_errors(way, OUT, external)],
-        "errors_in": [*_errors(way, IN, external)],
-        "outbound": [*_before_leaving(policy, names), *_entries(way, OUT, external)],
-        "inbound": [*_on_arrival(policy, names), *_entries(way, IN, external)],
-        "passing": [*_passing(policy, way, names, external), *_entries(way, IN, external)],
-    }
-    untranslated = shown_by(policy.engine, names).untranslated
-    if untranslated:
-        chains[_UNTRANSLATED] = [*untranslated]
+    chains = _chains(policy, way, names, external)
     lines = [f"add table {table}"]
     lines += [f"add counter {table} {name}" for name in wanted]
     lines += [f"add chain {table} {chain}{_HOOKS.get(chain, '')}" for chain in chains]
     lines += [f"flush chain {table} {chain}" for chain in chains]
-    if not untranslated:  # of another engine before: that chain costs connection tracking
-        lines += [f"{verb} chain {table} {_UNTRANSLATED}" for verb in ("add", "flush", "delete")]
     lines += [line for each in made for line in each.transaction(table)]
     for chain, rules in chains.items():
         lines += [f"add rule {table} {chain} {rule}" for rule in rules]
@@ -155,6 +139,33 @@ def ruleset(
         sum(len(each.elements) for each in made),
         chains,
     )
+
+
+def _chains(
+    policy: CompiledPolicy, way: Sequence[Step], names: HostNames, external: Sequence[str]
+) -> dict[str, Sequence[str]]:
+    strayed = [*_strayed(way, external)]
+    around = exempt.Surroundings(
+        names,
+        shown_by(policy.engine, names),
+        endpoints(policy),
+        {step.lookup.first.outbound.version for step in way},
+        external,
+        bool(strayed),
+    )
+    chains: dict[str, Sequence[str]] = {
+        "outbound": [*exempt.outbound(around), *_entries(way, OUT, external)],
+        "inbound": [*exempt.inbound(around), *_entries(way, IN, external)],
+        "passing": [*exempt.passing(around), *_entries(way, IN, external)],
+        **exempt.chains(around),
+        "errors_out": [*_errors(way, OUT, external)],
+        "errors_in": [*_errors(way, IN, external)],
+    }
+    if strayed:
+        chains["strayed"] = [*strayed, "accept"]
+    if around.tunnelled.untranslated:
+        chains["untranslated"] = around.tunnelled.untranslated
+    return chains
 
 
 def removal(names: HostNames) -> str:
@@ -190,53 +201,14 @@ _ERRORS_ABOUT = {
 }
 
 
-def _before_leaving(policy: CompiledPolicy, names: HostNames) -> Iterator[str]:
-    # The kernel speaks of itself on every new link (MLD, IGMP): not traffic of the policy.
-    yield f'oifname "{names.tun}" ip daddr 224.0.0.0/24 drop'
-    yield f'oifname "{names.tun}" ip6 daddr ff02::/16 drop'
-    for through in shown_by(policy.engine, names).leaving:
-        yield f"{through} return"
-    for endpoint in endpoints(policy):
-        own = f"meta mark {names.mark:#x} {family(endpoint)} saddr {endpoint}"
-        yield f"{own} udp sport {IKE_PORTS} return"
-        yield f"{own} meta l4proto {ESP_AND_AH} return"
-    yield f"{NEIGHBOUR_DISCOVERY} return"
-    yield from _jumps("errors_out")
-
-
-def _on_arrival(policy: CompiledPolicy, names: HostNames) -> Iterator[str]:
-    for through in shown_by(policy.engine, names).arrived:
-        yield f"{through} return"
-    for endpoint in endpoints(policy):
-        to_us = f"{family(endpoint)} daddr {endpoint}"
-        yield f"{to_us} udp dport {IKE_PORTS} return"
-        yield f"{to_us} meta l4proto {ESP_AND_AH} return"
-        # Later fragments of IKE and ESP show no port.  Those of a clear packet find no first
-        # fragment to be joined with, since that one is dropped.
-        yield f"{to_us} {later_fragment(endpoint.version)} return"
-        # Path MTU of the tunnel itself (RFC 4301 section 8.2): routers on the way are no peers.
-        if endpoint.version == 4:
-            yield f"{to_us} icmp type destination-unreachable return"
-        else:
-            yield f"{to_us} icmpv6 type {{ destination-unreachable, packet-too-big }} return"
-    yield f"{NEIGHBOUR_DISCOVERY} return"
-    yield from _jumps("errors_in")
-
-
-def _passing(
-    policy: CompiledPolicy, way: Sequence[Step], names: HostNames, external: Sequence[str]
-) -> Iterator[str]:
-    through = shown_by(policy.engine, names)
+def _strayed(way: Sequence[Step], external: Sequence[str]) -> Iterator[str]:
+    """What came out of the tunnel and leaves by an external interface."""
     for step in way if external else ():
         shape = step.lookup.shape
         # Where the local side has the Internet in it, this is the way out to there.
         if shape.action is Action.PROTECT and not (shape.home or shape.internet):
             for aim in _aims(step, arriving=True, counted=OUT):
-                strayed = f"{through.astray} oifname {interfaces(external)}"
-                yield " ".join(filter(None, (strayed, aim.ends, *transport(aim.flow), aim.verdict)))
-    for arrived in through.arrived:
-        yield f"{arrived} return"
-    yield from _jumps("errors_in")
+                yield " ".join(filter(None, (aim.ends, *transport(aim.flow), aim.verdict)))
 
 
 def _entries(way: Sequence[Step], direction: str, external: Sequence[str]) -> Iterator[str]:
@@ -306,10 +278,6 @@ def _verdict(step: Step, member: Member, direction: str) -> str:
     if step.passes:
         return "return"
     return f"counter name {counter_name(member.entry, direction)} drop"
-
-
-def _jumps(chain: str) -> Iterator[str]:
-    yield from (f"{errors} jump {chain}" for errors in ERRORS.values())
 
 
 def _elsewhere(direction: str, external: Sequence[str]) -> str:

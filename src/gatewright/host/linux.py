@@ -42,7 +42,7 @@ class LinuxHost:
     def install_guards(self, policy: CompiledPolicy) -> None:
         wanted = self._wanted_guards(policy)
         existing = netfilter.contents(self.names)
-        gone = wanted.superfluous(self.names, existing.counters, existing.tables)
+        gone = wanted.superfluous(self.names, existing)
         netfilter.apply(wanted.text + gone)
         listed = netfilter.rules(self.names)
         # Counted after listing: what somebody took away in between must not pass for the truth.

@@ -24,9 +24,10 @@ def apply(transaction: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the table consists of: names of counters; kind and name of sets and maps; and how many
-    rules and elements there are."""
+    """What the table consists of: names of chains and counters; kind and name of sets and maps;
+    and how many rules and elements there are."""
 
+    chains: frozenset[str] = frozenset()
     counters: frozenset[str] = frozenset()
     tables: frozenset[tuple[str, str]] = frozenset()
     rules: int = 0
@@ -48,6 +49,7 @@ def contents(names: HostNames, *, elements: bool = False) -> Contents:
     found = _objects([*terse, "-j", "list", "table", "inet", names.nft_table])
     tables = [(kind, each[kind]) for each in found for kind in ("set", "map") if kind in each]
     return Contents(
+        frozenset(each["chain"]["name"] for each in found if "chain" in each),
         frozenset(each["counter"]["name"] for each in found if "counter" in each),
         frozenset((kind, each["name"]) for kind, each in tables),
         sum("rule" in each for each in found),

@@ -16,45 +16,47 @@ from gatewright.policy.compiled import Engine
 
 @dataclass(frozen=True, slots=True)
 class Tunnelled:
-    """Expressions of nftables, of which one must match.
+    """Expressions of nftables; without any, "" or none.
 
-    ``leaving``: after routing, what is about to be protected, or cannot leave at all.
-    ``untranslated``: rules of a NAT chain, by which that keeps its source.
-    ``arrived``: before routing, what came out of the tunnel or from this machine itself.
-    ``astray``: when forwarded, what came out of the tunnel and goes on unprotected.
+    ``sealed``: after routing, what is about to be protected; it may leave if one of ``kept``
+    matches too.  What leaves by the TUN device may do so with either engine.
+    ``untranslated``: rules of a NAT chain, by which the source of that stays as it is.
+    ``arrived``: before routing and when forwarded, what came out of the tunnel; ``by_device``
+    says that this is a comparison of interfaces.
+    ``astray``: of that, when forwarded, what goes on unprotected.
     """
 
-    leaving: Sequence[str]
+    sealed: str
+    kept: Sequence[str]
     untranslated: Sequence[str]
-    arrived: Sequence[str]
+    arrived: str
+    by_device: bool
     astray: str
 
 
 def shown_by(engine: Engine, names: HostNames) -> Tunnelled:
     """``engine`` is the one in use: AUTO has been decided."""
-    ours = f'{{ "{names.tun}", "lo" }}'
     if engine is Engine.KERNEL:
         # Nobody reads from the TUN device: it ends what the kernel has no policy for.
         return Tunnelled(
             # A packet whose source is translated is looked up in the policy once more, is none of
             # its traffic, and goes on in clear.  So nothing is translated; what was before there
             # was a policy (the connection has that state) meets the SPD, and is dropped.
-            leaving=(
-                f"oifname {ours}",
-                "rt ipsec exists ct status & snat == 0",
-                "rt ipsec exists ct direction reply",
-                "rt ipsec exists ct state untracked",
-            ),
+            sealed="rt ipsec exists",
+            kept=("ct status & snat == 0", "ct direction reply", "ct state untracked"),
             untranslated=(
                 "rt ipsec exists snat ip to ip saddr",
                 "rt ipsec exists snat ip6 to ip6 saddr",
             ),
-            arrived=('iifname "lo"', "meta ipsec exists"),
-            astray="meta ipsec exists rt ipsec missing",
+            arrived="meta ipsec exists",
+            by_device=False,
+            astray="rt ipsec missing",
         )
     return Tunnelled(
-        leaving=(f"oifname {ours}",),
+        sealed="",
+        kept=(),
         untranslated=(),
-        arrived=(f"iifname {ours}",),
-        astray=f'iifname "{names.tun}"',
+        arrived=f'iifname "{names.tun}"',
+        by_device=True,
+        astray="",
     )

@@ -247,7 +247,7 @@ def test_another_engine_starts_anew_behind_its_guards(run: Run) -> None:
         assert (former.is_open, former.device) == (False, False)
         assert bench.engines == [Engine.USER_SPACE, Engine.KERNEL]
         assert bench.plane.policies == WITH_KERNEL.spd
-        assert "meta ipsec exists return" in bench.host.ruleset
+        assert "meta ipsec exists accept" in bench.host.ruleset
         await bench.gateway.unassign()
         assert bench.engines[-1] is Engine.USER_SPACE
 

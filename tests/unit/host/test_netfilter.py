@@ -62,11 +62,16 @@ def test_counters_are_read_by_name(nft: Path) -> None:
 
 def test_contents_are_names_and_counts(nft: Path) -> None:
     objects = (
-        '{"metainfo": {}}, {"table": {"name": "gatewright"}}, {"counter": {"name": "c"}}, '
+        '{"metainfo": {}}, {"table": {"name": "gatewright"}}, {"chain": {"name": "k"}}, '
+        '{"counter": {"name": "c"}}, '
         '{"map": {"name": "m", "elem": [["a", "c"], ["b", "c"]]}}, {"set": {"name": "s"}}, '
         '{"rule": {}}, {"rule": {}}, {"rule": {}}'
     )
     write(nft, f"""echo '{{"nftables": [{objects}]}}'""")
     assert netfilter.contents(HostNames(), elements=True) == netfilter.Contents(
-        frozenset({"c"}), frozenset({("map", "m"), ("set", "s")}), rules=3, elements=2
+        frozenset({"k"}),
+        frozenset({"c"}),
+        frozenset({("map", "m"), ("set", "s")}),
+        rules=3,
+        elements=2,
     )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gatewright.host import guards, tables
 from gatewright.host.lookups import lookups
 from gatewright.host.names import HostNames
+from gatewright.host.netfilter import Contents
 from gatewright.host.tables import IN, OUT, counter_name
 from gatewright.ipsec.selectors import TrafficSelector
 from gatewright.policy.compiled import Action, CompiledPolicy, SpdEntry
@@ -48,9 +49,9 @@ def test_a_thousand_entries_are_one_rule_in_each_chain() -> None:
         "counter name (ip daddr & 255.255.255.0) . (ip saddr & 255.255.255.0) "
         "map @protect_4_24_24_in drop"
     ]
-    assert made.chains["passing"][0] == (
-        'iifname "gatewright0" oifname { "wan" } counter name (ip daddr & 255.255.255.0) . '
-        "(ip saddr & 255.255.255.0) map @protect_4_24_24_out drop"
+    assert made.chains["strayed"][0] == (
+        "counter name (ip daddr & 255.255.255.0) . (ip saddr & 255.255.255.0) "
+        "map @protect_4_24_24_out drop"
     )
     assert list(made.chains["errors_out"]) == [
         "icmp type { 3, 4, 5, 11, 12 } (@th,192,32 & 0xffffff00) . (@th,160,32 & 0xffffff00) "
@@ -107,10 +108,18 @@ def test_entries_of_one_port_are_one_table_with_their_fragments() -> None:
     assert names[-2:] == ["discard_out_errors", "discard_in_errors"]
 
 
-def test_a_table_that_is_not_wanted_any_more_goes_before_the_counters_in_it() -> None:
+def test_what_is_not_wanted_any_more_goes_before_what_is_named_in_it() -> None:
     made = guards.ruleset(policy(*branches(2)), NAMES)
-    end = made.superfluous(NAMES, ["protect_out_1", "protect_out_9"], [("map", "gone")])
-    assert end.splitlines() == [
+    standing = Contents(
+        frozenset({"inbound", "sealed", "untranslated"}),
+        frozenset({"protect_out_1", "protect_out_9"}),
+        frozenset({("map", "gone")}),
+    )
+    assert made.superfluous(NAMES, standing).splitlines() == [
+        "flush chain inet gatewright sealed",
+        "flush chain inet gatewright untranslated",
+        "delete chain inet gatewright sealed",
+        "delete chain inet gatewright untranslated",
         "delete map inet gatewright gone",
         "delete counter inet gatewright protect_out_9",
     ]
@@ -152,7 +161,7 @@ def _entries(draw: st.DrawFn) -> SpdEntry:
     return SpdEntry(0, "", action, sides[0], sides[1], owner, owner)
 
 
-def _numbered(entries: Sequence[SpdEntry]) -> CompiledPolicy:
+def numbered(entries: Sequence[SpdEntry]) -> CompiledPolicy:
     numbers = count(1)
     return policy(
         *(
@@ -163,23 +172,23 @@ def _numbered(entries: Sequence[SpdEntry]) -> CompiledPolicy:
 
 
 @st.composite
-def _policies(draw: st.DrawFn) -> CompiledPolicy:
-    return _numbered(draw(st.lists(_entries(), min_size=3, max_size=12)))
+def policies(draw: st.DrawFn) -> CompiledPolicy:
+    return numbered(draw(st.lists(_entries(), min_size=3, max_size=12)))
 
 
 def _expected(wanted: CompiledPolicy, packet: Packet, direction: str) -> str:
     """By RFC 4301: the entries one after the other, the first one that matches decides."""
     for each in wanted.spd:
-        if _at_home(each, packet):
+        if at_home(each, packet):
             return PASSED
         passes = each.action is Action.BYPASS
         for one in flows(each, inbound=direction == IN):
-            if _matches(one, packet, doubt=not passes):
+            if matches(one, packet, doubt=not passes):
                 return PASSED if passes else counter_name(each, direction)
     return PASSED
 
 
-def _at_home(each: SpdEntry, packet: Packet) -> bool:
+def at_home(each: SpdEntry, packet: Packet) -> bool:
     return each.action is Action.PROTECT and any(
         home.contains(packet.source) and home.contains(packet.destination) for home in _homes(each)
     )
@@ -191,7 +200,7 @@ def _homes(each: SpdEntry) -> list[TrafficSelector]:
     return [one for one in whole if any(r.covers(one) and r != one for r in larger)]
 
 
-def _matches(one: Flow, packet: Packet, *, doubt: bool) -> bool:
+def matches(one: Flow, packet: Packet, *, doubt: bool) -> bool:
     ends = ((one.source, packet.source), (one.destination, packet.destination))
     for wanted, address in ends:
         if wanted.version != address.version:
@@ -212,8 +221,8 @@ def _matches(one: Flow, packet: Packet, *, doubt: bool) -> bool:
 
 
 @settings(max_examples=60)
-@given(_policies(), st.sampled_from([1, 3]))
-@example(_numbered(branches(20)), 1)
+@given(policies(), st.sampled_from([1, 3]))
+@example(numbered(branches(20)), 1)
 def test_tables_decide_as_the_spd_does(wanted: CompiledPolicy, least: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "LEAST", least)
@@ -226,7 +235,7 @@ def test_tables_decide_as_the_spd_does(wanted: CompiledPolicy, least: int) -> No
 
 
 @settings(max_examples=60)
-@given(_policies())
+@given(policies())
 def test_members_that_stand_in_one_table_do_not_overlap(wanted: CompiledPolicy) -> None:
     for lookup in lookups(wanted):
         if lookup.tabular:
