@@ -375,10 +375,10 @@ fn ipsec_mb(gcm: GcmCode) -> FastPath {
         name: IPSEC_MB,
         place: "the processor".to_owned(),
         standing: match gcm {
-            GcmCode::AwsLc => Standing::Off,
             GcmCode::Fastest => {
                 GcmCode::ipsec_mb().map_or_else(Standing::Missing, |()| Standing::InUse)
             }
+            GcmCode::Linked | GcmCode::Ring | GcmCode::AwsLc => Standing::Off,
         },
     }
 }

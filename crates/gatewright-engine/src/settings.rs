@@ -81,7 +81,7 @@ impl Settings {
         if self.offloads.ipsec_mb {
             GcmCode::Fastest
         } else {
-            GcmCode::AwsLc
+            GcmCode::Linked
         }
     }
 }

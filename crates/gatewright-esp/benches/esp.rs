@@ -47,8 +47,10 @@ fn seal_and_open(c: &mut Criterion) {
     for (cipher, integrity) in ALGORITHMS {
         group(c, cipher, cipher, integrity, GcmCode::Fastest);
         if cipher.ends_with("-gcm") {
-            let name = format!("{cipher}/aws-lc");
-            group(c, &name, cipher, integrity, GcmCode::AwsLc);
+            for (library, code) in [("ring", GcmCode::Ring), ("aws-lc", GcmCode::AwsLc)] {
+                let name = format!("{cipher}/{library}");
+                group(c, &name, cipher, integrity, code);
+            }
         }
     }
 }

@@ -8,8 +8,9 @@ use gatewright_ipsec_mb::GcmKey;
 
 use crate::algorithm::Cipher;
 use crate::cipher::Refused;
-use crate::gcm_code::GcmCode;
+use crate::gcm_code::{Choice, GcmCode};
 use crate::keys::KeyError;
+use crate::ring_gcm::RingKey;
 
 const SALT_LEN: usize = 4;
 const TAG_LEN: usize = 16;
@@ -24,23 +25,18 @@ pub struct AeadKey {
 enum Code {
     AwsLc(Box<LessSafeKey>),
     IpsecMb(Box<GcmKey>),
+    Ring(Box<RingKey>),
 }
 
 impl AeadKey {
     pub fn new(cipher: Cipher, key: &[u8], salt: &[u8], gcm: GcmCode) -> Result<Self, KeyError> {
         let salt = salt.first_chunk().copied().ok_or(KeyError::Refused)?;
-        let algorithm = match cipher {
-            Cipher::Aes128Gcm => &AES_128_GCM,
-            Cipher::Aes192Gcm => &AES_192_GCM,
-            Cipher::Aes256Gcm => &AES_256_GCM,
-            Cipher::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+        let code = match cipher {
+            Cipher::Aes128Gcm => Code::gcm(cipher, &AES_128_GCM, key, gcm)?,
+            Cipher::Aes192Gcm => Code::gcm(cipher, &AES_192_GCM, key, gcm)?,
+            Cipher::Aes256Gcm => Code::gcm(cipher, &AES_256_GCM, key, gcm)?,
+            Cipher::ChaCha20Poly1305 => Code::aws_lc(&CHACHA20_POLY1305, key)?,
             _ => return Err(KeyError::Refused),
-        };
-        let code = match gcm.library() {
-            Some(library) if cipher != Cipher::ChaCha20Poly1305 => {
-                Code::IpsecMb(library.key(key).ok_or(KeyError::Refused)?)
-            }
-            _ => Code::aws_lc(algorithm, key)?,
         };
         Ok(Self { code, salt })
     }
@@ -61,6 +57,7 @@ impl AeadKey {
                     .seal_in_place(&nonce, data.octets(), body)
                     .map_err(|_| Refused)?;
             }
+            Code::Ring(key) => key.seal(nonce, data.octets(), body, icv)?,
             Code::AwsLc(key) => {
                 let nonce = Nonce::assume_unique_for_key(nonce);
                 let tag = key.seal_in_place_separate_tag(nonce, Aad::from(data.octets()), body)?;
@@ -80,6 +77,7 @@ impl AeadKey {
                 key.open_in_place(&nonce, data.octets(), body, icv)
                     .map_err(|_| Refused)
             }
+            Code::Ring(key) => key.open(nonce, data.octets(), sealed),
             Code::AwsLc(key) => {
                 let nonce = Nonce::assume_unique_for_key(nonce);
                 key.open_in_place(nonce, Aad::from(data.octets()), sealed)?;
@@ -102,6 +100,27 @@ impl AeadKey {
 }
 
 impl Code {
+    /// AES-GCM by `code`; `algorithm` is aws-lc's name for the cipher.
+    fn gcm(
+        cipher: Cipher,
+        algorithm: &'static Algorithm,
+        key: &[u8],
+        code: GcmCode,
+    ) -> Result<Self, KeyError> {
+        let ring = match code.choose() {
+            Choice::IpsecMb(library) => {
+                let key = library.key(key).ok_or(KeyError::Refused)?;
+                return Ok(Self::IpsecMb(key));
+            }
+            Choice::Ring => RingKey::new(cipher, key),
+            Choice::AwsLc => None,
+        };
+        match ring {
+            Some(key) => key.map(Self::Ring).map_err(|_| KeyError::Refused),
+            None => Self::aws_lc(algorithm, key),
+        }
+    }
+
     fn aws_lc(algorithm: &'static Algorithm, key: &[u8]) -> Result<Self, KeyError> {
         let unbound = UnboundKey::new(algorithm, key).map_err(|_| KeyError::Refused)?;
         Ok(Self::AwsLc(Box::new(LessSafeKey::new(unbound))))

@@ -40,6 +40,7 @@ pub enum Direction {
 }
 
 /// The cryptography refused: for opening, the tag is wrong.
+#[derive(Debug)]
 pub struct Refused;
 
 impl CipherKey {

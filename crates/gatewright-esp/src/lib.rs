@@ -19,6 +19,7 @@ pub mod outer;
 mod overhead;
 mod processor;
 mod replay;
+mod ring_gcm;
 mod seal;
 mod sequence;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which AES code the processor allows.  aws-lc-rs chooses it; here is told what it chooses.
+//! Which AES code the processor allows.  The libraries choose theirs; here is told what they choose.
 
 /// The ways to AES-GCM, slowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -7,7 +7,7 @@ pub enum AesCode {
     Software,
     /// One block an instruction.
     Instructions,
-    /// Four blocks an instruction (VAES and VPCLMULQDQ over AVX-512).
+    /// Two blocks an instruction or more (VAES and VPCLMULQDQ over AVX2, or AVX-512).
     Vector,
 }
 
@@ -31,7 +31,7 @@ impl AesCode {
         match self {
             Self::Software => "no AES instructions, so AES is done without",
             Self::Instructions => {
-                "no VAES with AVX-512, so plain AES instructions are used, a third to half as fast"
+                "no VAES with AVX2, so plain AES instructions are used, about half as fast"
             }
             Self::Vector => "vector AES",
         }
@@ -43,14 +43,14 @@ struct Features {
     vector: bool,
 }
 
-/// As in aws-lc: `crypto_gcm_avx512_enabled` and `hwaes_capable`.
+/// As in ring, which is taken where there is vector AES (`gcm_code`).
 #[cfg(target_arch = "x86_64")]
 fn features() -> Features {
     use std::arch::is_x86_feature_detected as has;
-    let avx512 = has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq");
+    let instructions = has!("aes") && has!("pclmulqdq");
     Features {
-        instructions: has!("aes"),
-        vector: avx512 && has!("vaes") && has!("vpclmulqdq"),
+        instructions,
+        vector: instructions && has!("avx2") && has!("vaes") && has!("vpclmulqdq"),
     }
 }
 
@@ -84,12 +84,10 @@ mod tests {
         let flags = list.lines().find(|line| line.starts_with("flags"));
         let flags: Vec<&str> = flags.unwrap_or_default().split_whitespace().collect();
         let has = |name| flags.contains(&name);
-        let avx512 = ["avx512f", "avx512vl", "avx512bw", "avx512dq"]
-            .into_iter()
-            .all(has);
-        let expected = if avx512 && has("vaes") && has("vpclmulqdq") {
+        let instructions = has("aes") && has("pclmulqdq");
+        let expected = if instructions && has("avx2") && has("vaes") && has("vpclmulqdq") {
             AesCode::Vector
-        } else if has("aes") {
+        } else if instructions {
             AesCode::Instructions
         } else {
             AesCode::Software

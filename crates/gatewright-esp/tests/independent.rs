@@ -129,8 +129,9 @@ fn every_length_is_what_the_other_implementation_makes() {
 }
 
 #[test]
-fn every_length_is_that_of_the_fastest_code_too() {
+fn every_length_is_that_of_the_other_codes_too() {
     every_length(GcmCode::Fastest, &AEADS[..3]);
+    every_length(GcmCode::Ring, &AEADS[..3]);
 }
 
 proptest! {
