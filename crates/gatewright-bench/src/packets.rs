@@ -228,13 +228,11 @@ pub(crate) fn count(connection: TcpStream, port: u16) -> Outcome<()> {
 fn receive(socket: &impl Socket, control: &mut Control) -> Outcome<Tally> {
     const ON_CONTROL: u64 = 1;
     let told = |error: std::io::Error| error.to_string();
-    let poller = Poller::new().map_err(told)?;
+    let mut poller = Poller::new();
     if let Some(descriptor) = socket.descriptor() {
-        poller.add(descriptor, 0).map_err(told)?;
+        poller.add(descriptor, 0);
     }
-    poller
-        .add(control.reader.get_ref().as_raw_fd(), ON_CONTROL)
-        .map_err(told)?;
+    poller.add(control.reader.get_ref().as_raw_fd(), ON_CONTROL);
     let mut tally = Tally::default();
     let mut batch = ReceiveBatch::new(BATCH);
     let mut ready = Vec::new();

@@ -160,7 +160,6 @@ impl Gateway {
             waiting: Mutex::default(),
         });
         let slot = SocketSlot {
-            token: 2,
             worker: 0,
             socket: Arc::clone(&socket) as Arc<dyn Socket>,
         };

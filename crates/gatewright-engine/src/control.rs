@@ -24,11 +24,9 @@ use crate::owners::Owners;
 use crate::path::Paths;
 use crate::settings::Settings;
 
-/// A socket with the number by which the poller knows it.
+/// A socket, and whose it is.
 #[derive(Clone)]
 pub struct SocketSlot {
-    /// The number.
-    pub token: u64,
     /// The worker that receives from it.
     pub worker: usize,
     /// The socket.

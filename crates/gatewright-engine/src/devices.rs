@@ -40,13 +40,11 @@ pub(crate) fn open_tun(shared: &Shared) -> Result<Vec<LinuxTun>, EngineError> {
     Ok(queues)
 }
 
-/// The sockets of `addresses`, those that are open already among them; new ones have tokens from
-/// `token` on.  Gives the next token too.
+/// The sockets of `addresses`, those that are open already among them.
 pub(crate) fn open_sockets(
     shared: &Shared,
     addresses: &[IpAddr],
-    mut token: u64,
-) -> Result<(Vec<SocketSlot>, u64), EngineError> {
+) -> Result<Vec<SocketSlot>, EngineError> {
     let tables = shared.tables();
     let mut slots = Vec::with_capacity(addresses.len() * 2);
     for (number, address) in addresses.iter().enumerate() {
@@ -59,17 +57,11 @@ pub(crate) fn open_sockets(
             if slots.len() > before {
                 continue;
             }
-            for (worker, socket) in open_address(shared, encapsulation, *address, number)? {
-                slots.push(SocketSlot {
-                    token,
-                    worker,
-                    socket,
-                });
-                token += 1;
-            }
+            let opened = open_address(shared, encapsulation, *address, number)?.into_iter();
+            slots.extend(opened.map(|(worker, socket)| SocketSlot { worker, socket }));
         }
     }
-    Ok((slots, token))
+    Ok(slots)
 }
 
 type Opened = Vec<(usize, Arc<dyn Socket>)>;

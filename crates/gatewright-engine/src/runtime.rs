@@ -8,9 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gatewright_esp::{AesCode, GcmCode};
-use gatewright_io::{
-    path_mtu, Encapsulation, FastPath, Poller, Standing, Tun, TunKeeper, IPSEC_MB,
-};
+use gatewright_io::{path_mtu, Encapsulation, FastPath, Standing, Tun, TunKeeper, IPSEC_MB};
 
 use crate::association::SaParameters;
 use crate::control::{Shared, SocketSlot};
@@ -21,7 +19,7 @@ use crate::event::Event;
 use crate::guide::KernelTables;
 use crate::link::Command;
 use crate::settings::Settings;
-use crate::worker::{Worker, FIRST_SOCKET_TOKEN, TUN_TOKEN, WAKE_TOKEN};
+use crate::worker::Worker;
 
 /// Before an IKE message on the NAT traversal port (RFC 3948 section 2.2).
 const NON_ESP_MARKER: [u8; 4] = [0; 4];
@@ -47,19 +45,12 @@ struct Defect {
 
 /// The devices and the threads, from `open` to `close`.
 struct Running {
-    crew: Vec<Member>,
+    crew: Vec<JoinHandle<()>>,
     tun: TunKeeper,
     tun_offload: String,
     tun_paths: Vec<FastPath>,
     /// How many workers read from the device.
     tun_queues: usize,
-    next_token: u64,
-}
-
-/// A packet thread and what it waits on.
-struct Member {
-    poller: Arc<Poller>,
-    thread: JoinHandle<()>,
 }
 
 impl Engine {
@@ -93,49 +84,31 @@ impl Engine {
     /// when it fails.
     pub fn open(&self, addresses: &[IpAddr]) -> Result<(), EngineError> {
         let mut running = lock(&self.running);
-        let first_token = running
-            .as_ref()
-            .map_or(FIRST_SOCKET_TOKEN, |running| running.next_token);
-        let (sockets, next_token) = open_sockets(&self.shared, addresses, first_token)?;
-        match &mut *running {
-            Some(running) => {
-                for slot in sockets.iter().filter(|slot| slot.token >= first_token) {
-                    watch_socket(&running.crew[slot.worker].poller, slot)?;
-                }
-                running.next_token = next_token;
-                self.shared.use_sockets(sockets)?;
-                // What is gone is closed when this returns, so that it can be opened again.
-                self.shared.settle(PATIENCE);
-                Ok(())
-            }
-            None => {
-                *running = Some(self.start(sockets, next_token)?);
-                Ok(())
-            }
+        let sockets = open_sockets(&self.shared, addresses)?;
+        if running.is_some() {
+            self.shared.use_sockets(sockets)?;
+            // What is gone is closed when this returns, so that it can be opened again.
+            self.shared.settle(PATIENCE);
+        } else {
+            *running = Some(self.start(sockets)?);
         }
+        Ok(())
     }
 
-    fn start(&self, sockets: Vec<SocketSlot>, next_token: u64) -> Result<Running, EngineError> {
+    fn start(&self, sockets: Vec<SocketSlot>) -> Result<Running, EngineError> {
         let queues = open_tun(&self.shared)?;
         let keeper = queues[0].keeper();
         let tun_offload = queues[0].offload().describe();
         let tun_paths = queues[0].fast_paths();
         let reading = queues.iter().filter(|queue| queue.descriptor().is_some());
         let tun_queues = reading.count();
-        let pollers = (0..).zip(&queues);
-        let pollers: Vec<Poller> = pollers
-            .map(|(worker, queue)| self.poller(worker, queue))
-            .collect::<Result<_, _>>()?;
-        for slot in &sockets {
-            watch_socket(&pollers[slot.worker], slot)?;
-        }
         self.shared.use_sockets(sockets)?;
         // What earlier threads did not live to be told.
         self.shared.links.forget_commands();
         let mut crew = Vec::with_capacity(queues.len());
-        for (number, (queue, poller)) in queues.into_iter().zip(pollers).enumerate() {
-            match self.spawn(number, Box::new(queue), poller) {
-                Ok(member) => crew.push(member),
+        for (number, queue) in queues.into_iter().enumerate() {
+            match self.spawn(number, Box::new(queue)) {
+                Ok(thread) => crew.push(thread),
                 Err(error) => {
                     let _ = self.dismiss(crew);
                     return Err(error);
@@ -148,34 +121,15 @@ impl Engine {
             tun_offload,
             tun_paths,
             tun_queues,
-            next_token,
         })
     }
 
-    /// What a worker waits on, besides sockets.
-    fn poller(&self, worker: usize, tun: &dyn Tun) -> Result<Poller, EngineError> {
-        let poller = Poller::new().map_err(|error| system("make a poller", error))?;
-        if let Some(descriptor) = tun.descriptor() {
-            watch(&poller, descriptor, TUN_TOKEN)?;
-        }
-        let wake = self.shared.links.of(worker).wake.descriptor();
-        watch(&poller, wake, WAKE_TOKEN)?;
-        Ok(poller)
-    }
-
-    fn spawn(
-        &self,
-        number: usize,
-        tun: Box<dyn Tun>,
-        poller: Poller,
-    ) -> Result<Member, EngineError> {
-        let poller = Arc::new(poller);
-        let waited_on = Arc::clone(&poller);
+    fn spawn(&self, number: usize, tun: Box<dyn Tun>) -> Result<JoinHandle<()>, EngineError> {
         let shared = Arc::clone(&self.shared);
         let defect = Arc::clone(&self.defect);
         let run = move || {
             let mut worker = Worker::new(Arc::clone(&shared), number, tun);
-            let message = match catch_unwind(AssertUnwindSafe(|| worker.run(&waited_on))) {
+            let message = match catch_unwind(AssertUnwindSafe(|| worker.run())) {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error.to_string(),
                 Err(panic) => panic_message(&*panic),
@@ -191,16 +145,15 @@ impl Engine {
         thread::Builder::new()
             .name(format!("gatewright-pkt{number}"))
             .spawn(run)
-            .map(|thread| Member { poller, thread })
             .map_err(|error| system("start a packet thread", error))
     }
 
     /// Ends the threads.
-    fn dismiss(&self, crew: Vec<Member>) -> thread::Result<()> {
+    fn dismiss(&self, crew: Vec<JoinHandle<()>>) -> thread::Result<()> {
         self.shared.links.command_all(Command::Stop);
         let mut joined = Ok(());
-        for member in crew {
-            joined = joined.and(member.thread.join());
+        for thread in crew {
+            joined = joined.and(thread.join());
         }
         joined
     }
@@ -381,18 +334,6 @@ fn ipsec_mb(gcm: GcmCode) -> FastPath {
             GcmCode::Linked | GcmCode::Ring | GcmCode::AwsLc => Standing::Off,
         },
     }
-}
-
-fn watch_socket(poller: &Poller, slot: &SocketSlot) -> Result<(), EngineError> {
-    slot.socket
-        .descriptor()
-        .map_or(Ok(()), |descriptor| watch(poller, descriptor, slot.token))
-}
-
-fn watch(poller: &Poller, descriptor: i32, token: u64) -> Result<(), EngineError> {
-    poller
-        .add(descriptor, token)
-        .map_err(|error| system("wait for a descriptor", error))
 }
 
 fn system(purpose: &'static str, error: std::io::Error) -> EngineError {

@@ -12,11 +12,11 @@ use crate::link::{Command, WorkerLink};
 use crate::outbound::{Context, OutboundPath};
 
 /// What the poller knows the TUN device by.
-pub(crate) const TUN_TOKEN: u64 = 0;
+const TUN_TOKEN: u64 = 0;
 /// What the poller knows the worker's event descriptor by.
-pub(crate) const WAKE_TOKEN: u64 = 1;
-/// Sockets have numbers from here.
-pub(crate) const FIRST_SOCKET_TOKEN: u64 = 2;
+const WAKE_TOKEN: u64 = 1;
+/// Sockets have their position in the tables from here.
+const FIRST_SOCKET_TOKEN: u64 = 2;
 
 /// Parcels of each direction in one go.
 const PARCELS_AT_ONCE: usize = 8;
@@ -31,6 +31,7 @@ pub struct Worker {
     tun: Box<dyn Tun>,
     tables: Arc<Tables>,
     epoch: u64,
+    poller: Poller,
     outbound: OutboundPath,
     inbound: InboundPath,
     reports: Vec<PathReport>,
@@ -57,6 +58,7 @@ impl Worker {
             outbound: OutboundPath::new(&shared, u64::from_ne_bytes(seed)),
             inbound: InboundPath::new(tun.offload(), shared.links.count()),
             epoch: shared.epoch(),
+            poller: Poller::new(),
             shared,
             tun,
             tables,
@@ -91,7 +93,8 @@ impl Worker {
     /// Runs until told to stop.
     ///
     /// Fails when the TUN device is gone.
-    pub(crate) fn run(&mut self, poller: &Poller) -> io::Result<()> {
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        self.watch();
         let busy_poll = self.shared.settings.busy_poll;
         let mut ready = Vec::new();
         let mut worked = Instant::now();
@@ -102,13 +105,29 @@ impl Worker {
             } else {
                 self.patience()
             };
-            poller.wait(&mut ready, timeout)?;
+            self.poller.wait(&mut ready, timeout)?;
             self.link().awake();
             if !busy_poll.is_zero() && (!ready.is_empty() || self.link().has_parcels()) {
                 worked = Instant::now();
             }
             if self.handle(&ready)? == Next::Stop {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Waits for what it holds from now on, which stays open as long as it is held.
+    fn watch(&mut self) {
+        self.poller.clear();
+        if let Some(descriptor) = self.tun.descriptor() {
+            self.poller.add(descriptor, TUN_TOKEN);
+        }
+        let wake = self.shared.links.of(self.number).wake.descriptor();
+        self.poller.add(wake, WAKE_TOKEN);
+        for (slot, token) in self.tables.sockets.iter().zip(FIRST_SOCKET_TOKEN..) {
+            let own = (slot.worker == self.number).then_some(&slot.socket);
+            if let Some(descriptor) = own.and_then(|socket| socket.descriptor()) {
+                self.poller.add(descriptor, token);
             }
         }
     }
@@ -183,8 +202,12 @@ impl Worker {
     }
 
     fn handle_socket(&mut self, token: u64, event: &Ready) {
-        let slot = self.tables.sockets.iter().find(|slot| slot.token == token);
-        let Some(slot) = slot.cloned() else { return };
+        // The sockets may be others since it was waited for them: another worker's is left to it.
+        let slot = self.tables.sockets.iter().zip(FIRST_SOCKET_TOKEN..);
+        let mut slot = slot.filter(|(slot, number)| *number == token && slot.worker == self.number);
+        let Some(slot) = slot.next().map(|(slot, _)| slot.clone()) else {
+            return;
+        };
         if event.error {
             self.learn_paths(&slot);
         }
@@ -199,6 +222,7 @@ impl Worker {
         let changed = newer.is_some() || epoch != self.epoch;
         if let Some(tables) = newer {
             self.tables = tables;
+            self.watch();
         }
         self.epoch = epoch;
         if changed {

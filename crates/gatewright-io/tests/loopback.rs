@@ -47,8 +47,8 @@ fn message(start: usize, len: usize, segment: usize, to: SocketAddr) -> Outgoing
 
 /// Everything that arrives until `octets` have: datagram by datagram, with sender and TOS.
 fn receive(socket: &dyn Socket, octets: usize) -> Vec<(Vec<u8>, SocketAddr, u8)> {
-    let poller = Poller::new().unwrap();
-    poller.add(socket.descriptor().unwrap(), 7).unwrap();
+    let mut poller = Poller::new();
+    poller.add(socket.descriptor().unwrap(), 7);
     let mut batch = ReceiveBatch::new(8);
     let mut arrived = Vec::new();
     let mut ready = Vec::new();
@@ -164,8 +164,8 @@ fn an_address_of_somebody_else_or_a_taken_port_is_refused_by_kind() {
 #[test]
 fn an_event_wakes_until_it_is_cleared() {
     let event = EventFd::new().unwrap();
-    let poller = Poller::new().unwrap();
-    poller.add(event.descriptor(), 1).unwrap();
+    let mut poller = Poller::new();
+    poller.add(event.descriptor(), 1);
     let mut ready = Vec::new();
     poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
     assert!(ready.is_empty());
@@ -182,9 +182,9 @@ fn an_event_wakes_until_it_is_cleared() {
 /// Which socket of a group a datagram from `from` comes to.
 fn chosen(group: &[UdpSocket], from: &UdpSocket, payload: &[u8]) -> usize {
     from.send_one(payload, group[0].local()).unwrap();
-    let poller = Poller::new().unwrap();
+    let mut poller = Poller::new();
     for (socket, token) in group.iter().zip(0..) {
-        poller.add(socket.descriptor().unwrap(), token).unwrap();
+        poller.add(socket.descriptor().unwrap(), token);
     }
     let mut ready = Vec::new();
     poller

@@ -72,7 +72,6 @@ fn a_pair_that_was_replaced_is_freed() {
     let local = SocketAddr::from(([203, 0, 113, 1], 4500));
     let socket = MemoryNetwork::default().socket(Encapsulation::Udp, local);
     let slot = SocketSlot {
-        token: 2,
         worker: 0,
         socket: Arc::new(socket),
     };

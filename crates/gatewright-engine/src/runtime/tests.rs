@@ -4,7 +4,7 @@
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
 
-use gatewright_io::{EventFd, TunOffload};
+use gatewright_io::{EventFd, Poller, TunOffload};
 
 use super::*;
 
@@ -29,13 +29,6 @@ impl Tun for Defective {
     }
 }
 
-fn defective() -> (Defective, Poller) {
-    let tun = Defective(EventFd::new().unwrap());
-    let poller = Poller::new().unwrap();
-    poller.add(tun.0.descriptor(), TUN_TOKEN).unwrap();
-    (tun, poller)
-}
-
 fn engine(workers: usize) -> Engine {
     let settings = Settings {
         workers,
@@ -45,25 +38,24 @@ fn engine(workers: usize) -> Engine {
 }
 
 /// Starts a worker whose device never has a frame.
-fn idle(engine: &Engine, number: usize) -> Member {
+fn idle(engine: &Engine, number: usize) -> JoinHandle<()> {
     let tun = Defective(EventFd::new().unwrap());
-    let poller = engine.poller(number, &tun).unwrap();
-    engine.spawn(number, Box::new(tun), poller).unwrap()
+    engine.spawn(number, Box::new(tun)).unwrap()
 }
 
 #[test]
 fn a_defect_stops_the_engine_and_is_told() {
     let engine = engine(3);
     let mut crew = vec![idle(&engine, 0), idle(&engine, 2)];
-    let (tun, poller) = defective();
+    let tun = Defective(EventFd::new().unwrap());
     tun.0.signal();
-    crew.push(engine.spawn(1, Box::new(tun), poller).unwrap());
-    for member in crew {
-        member.thread.join().unwrap();
+    crew.push(engine.spawn(1, Box::new(tun)).unwrap());
+    for thread in crew {
+        thread.join().unwrap();
     }
 
-    let watch = Poller::new().unwrap();
-    watch.add(engine.event_descriptor(), 0).unwrap();
+    let mut watch = Poller::new();
+    watch.add(engine.event_descriptor(), 0);
     let mut ready = Vec::new();
     watch.wait(&mut ready, Some(Duration::ZERO)).unwrap();
     assert_eq!(ready.len(), 1, "the control plane is woken");
@@ -80,8 +72,8 @@ fn the_threads_end_when_they_are_told_to() {
     let engine = engine(2);
     let crew = [idle(&engine, 0), idle(&engine, 1)];
     engine.shared().links.command_all(Command::Stop);
-    for member in crew {
-        member.thread.join().unwrap();
+    for thread in crew {
+        thread.join().unwrap();
     }
     assert_eq!(engine.take_events().unwrap(), []);
 }

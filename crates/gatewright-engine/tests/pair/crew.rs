@@ -39,7 +39,6 @@ impl Crew {
         let local = std::net::SocketAddr::new(address(text), 4500);
         // One socket, as on a system that cannot choose among several.
         let udp = SocketSlot {
-            token: 2,
             worker: 1,
             socket: Arc::new(internet.socket(Encapsulation::Udp, local)),
         };

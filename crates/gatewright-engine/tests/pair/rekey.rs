@@ -197,7 +197,6 @@ fn a_pair_that_is_installed_while_a_batch_is_under_way_is_known() {
     };
     let socket = world.internet.socket(Encapsulation::Udp, here);
     let slot = SocketSlot {
-        token: 2,
         worker: 0,
         socket: Arc::new(Meanwhile { socket, happens }),
     };

@@ -110,12 +110,10 @@ impl Gateway {
         let esp = internet.socket(Encapsulation::Protocol50, SocketAddr::new(address, 0));
         let slots = vec![
             SocketSlot {
-                token: 2,
                 worker: 0,
                 socket: Arc::new(udp),
             },
             SocketSlot {
-                token: 3,
                 worker: 0,
                 socket: Arc::new(esp),
             },

@@ -51,66 +51,63 @@ pub struct Ready {
     pub error: bool,
 }
 
-/// A set of descriptors to wait on (epoll, level-triggered).
-#[derive(Debug)]
-pub struct Poller(OwnedFd);
-
-/// Descriptors told of by one wait.
-const EVENTS: usize = 32;
+/// A few descriptors to wait on.
+///
+/// poll(2), which enters itself into the queues of those who wait only while it waits.  epoll stands
+/// there all the time: while packets flow, and nobody waits, the kernel would still call it for each
+/// packet that a socket or the TUN device gets, and for each buffer that is sent and freed.
+#[derive(Debug, Default)]
+pub struct Poller {
+    descriptors: Vec<libc::pollfd>,
+    tokens: Vec<u64>,
+}
 
 impl Poller {
     /// An empty set.
-    pub fn new() -> io::Result<Self> {
-        // SAFETY: epoll_create1() has no memory arguments.
-        let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        // SAFETY: `fd` was just opened and belongs to no one else.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Waits for `descriptor` as well.  It leaves the set by being closed.
-    pub fn add(&self, descriptor: RawFd, token: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event {
-            events: libc::EPOLLIN as u32,
-            u64: token,
-        };
-        // SAFETY: `event` is valid for the call; a descriptor that is not open is an error.
-        check(unsafe {
-            libc::epoll_ctl(
-                self.0.as_raw_fd(),
-                libc::EPOLL_CTL_ADD,
-                descriptor,
-                &mut event,
-            )
-        })?;
-        Ok(())
+    /// Empties the set.
+    pub fn clear(&mut self) {
+        self.descriptors.clear();
+        self.tokens.clear();
+    }
+
+    /// Waits for `descriptor` as well, which has to stay open while it is in the set.
+    pub fn add(&mut self, descriptor: RawFd, token: u64) {
+        self.descriptors.push(libc::pollfd {
+            fd: descriptor,
+            events: libc::POLLIN,
+            revents: 0,
+        });
+        self.tokens.push(token);
     }
 
     /// Waits until something is ready or `timeout` is over; None waits for ever.  `ready` is
     /// emptied first, and stays empty when a signal interrupts.
-    pub fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+    pub fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         ready.clear();
-        let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
-        // SAFETY: the array is valid for as many events as the call is told.
-        let count = check(unsafe {
-            libc::epoll_wait(
-                self.0.as_raw_fd(),
-                events.as_mut_ptr(),
-                EVENTS as libc::c_int,
+        // SAFETY: the array is valid for as many descriptors as the call is told.
+        let found = check(unsafe {
+            libc::poll(
+                self.descriptors.as_mut_ptr(),
+                self.descriptors.len() as libc::nfds_t,
                 milliseconds(timeout),
             )
         });
-        let count = match count {
-            Ok(count) => usize::try_from(count).unwrap_or(0),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        match found {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
-        };
-        ready.extend(events.iter().take(count).map(|event| {
-            let bits = event.events;
-            Ready {
-                token: event.u64,
-                readable: bits & libc::EPOLLIN as u32 != 0,
-                error: bits & (libc::EPOLLERR | libc::EPOLLHUP) as u32 != 0,
-            }
+        }
+        let polled = self.descriptors.iter().zip(&self.tokens);
+        let some = polled.filter(|(descriptor, _)| descriptor.revents != 0);
+        ready.extend(some.map(|(descriptor, token)| Ready {
+            token: *token,
+            readable: descriptor.revents & libc::POLLIN != 0,
+            error: descriptor.revents & !libc::POLLIN != 0,
         }));
         Ok(())
     }
