@@ -51,6 +51,7 @@ PACKAGES = (
     Package("tshark", "tests: judges our packets"),
     Package("tcpdump", "to look at captures"),
     Package("ethtool", "bench: switches segmentation offload"),
+    Package("iperf3", "soak: full load"),
     Package("wireguard-go", "bench: a rival"),
     Package("wireguard-tools", "bench: steers that rival"),
 )
