@@ -8,10 +8,10 @@ nodes after the expansion of aliases are bounded.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
+import yaml
+from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
     Event,
@@ -53,6 +53,10 @@ class Mapping:
 
 
 Node = Scalar | Sequence | Mapping
+
+# libyaml's is thirty times as fast, and not there where PyYAML was built without it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEPTH = "maximum nesting depth"  # libyaml's words
 
 _StartEvent = ScalarEvent | SequenceStartEvent | MappingStartEvent
 
@@ -99,32 +103,32 @@ def parse_tree(text: str, filename: str) -> Mapping:
 
 
 def _events(text: str, filename: str) -> list[Event]:
-    """ruamel.yaml's events; its own complaints become ours.
+    """PyYAML's events, of libyaml where it has that; its own complaints become ours.
 
-    Depth and number are bounded while they come, since the scanner takes time that grows with the
-    square of the depth.
+    Depth and number are bounded while they come; libyaml by itself refuses a depth of a thousand.
     """
     events: list[Event] = []
     depth = 0
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
+        for event in yaml.parse(text, Loader=_LOADER):
             events.append(event)
             depth += isinstance(event, SequenceStartEvent | MappingStartEvent)
             depth -= isinstance(event, SequenceEndEvent | MappingEndEvent)
             if depth > MAX_DEPTH:
-                raise _too_deep(Place(filename, event.start_mark.line + 1))
+                raise _too_deep(_place(filename, event.start_mark))
             if len(events) > 2 * MAX_NODES:
-                raise _too_many(Place(filename, event.start_mark.line + 1))
-    except MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        line = mark.line + 1 if mark is not None else 1
+                raise _too_many(_place(filename, event.start_mark))
+    except yaml.MarkedYAMLError as problem:
+        place = _place(filename, problem.problem_mark or problem.context_mark)
         what = " ".join(part for part in (problem.context, problem.problem) if part)
-        raise _not_yaml(Place(filename, line), what) from None
-    except YAMLError as problem:
+        if _DEPTH in what:
+            raise _too_deep(place) from None
+        raise _not_yaml(place, what) from None
+    except yaml.YAMLError as problem:
         # A character that YAML does not allow; the reader's message gives its position.
         raise _not_yaml(Place(filename, 1), " ".join(str(problem).split())) from None
     except (ValueError, OverflowError, TypeError, AttributeError, AssertionError, IndexError):
-        # The scanner of ruamel.yaml lets these out for bad escapes and directives.
+        # The pure Python scanner lets these out for bad escapes and directives.
         raise _not_yaml(Place(filename, 1), "the YAML reader cannot make sense of it") from None
     return events
 
@@ -148,7 +152,7 @@ class _Builder:
         return self._root
 
     def _take(self, event: Event) -> None:
-        place = Place(self._filename, event.start_mark.line + 1)
+        place = _place(self._filename, event.start_mark)
         match event:
             case DocumentStartEvent():
                 self._documents += 1
@@ -191,7 +195,7 @@ class _Builder:
             )
         self._grow(1, place)
         if isinstance(event, ScalarEvent):
-            scalar = Scalar(event.value, event.style is None, place)
+            scalar = Scalar(event.value, not event.style, place)
             self._name(event.anchor, scalar, 1)
             self._add(scalar)
             return
@@ -235,6 +239,17 @@ class _Builder:
             self._open[-1].items.append(node)
         else:
             self._root = node
+
+
+class _Mark(Protocol):
+    """Of PyYAML or of libyaml."""
+
+    @property
+    def line(self) -> int: ...
+
+
+def _place(filename: str, mark: _Mark | None) -> Place:
+    return Place(filename, mark.line + 1 if mark is not None else 1)
 
 
 def _refused(place: Place, what: str, why: str, instead: str) -> PolicyError:

@@ -12,7 +12,16 @@ from typer.testing import Result
 from gatewright import __version__
 from gatewright.cli.exits import Exit
 
-HEAVY = {"cryptography", "pydantic", "pyroute2", "starlette", "uvicorn", "ruamel.yaml", "asyncio"}
+HEAVY = {
+    "cryptography",
+    "pydantic",
+    "pyroute2",
+    "starlette",
+    "uvicorn",
+    "ruamel.yaml",
+    "yaml",
+    "asyncio",
+}
 
 
 def test_the_version_is_that_of_the_package(gatewright: Callable[..., Result]) -> None:
