@@ -171,6 +171,16 @@ def test_addresses_come_and_go_without_disturbing_the_others(own_pair: Pair) -> 
     assert any("2001" in name for name in engine.state().features)
 
 
+def test_an_address_that_came_later_is_waited_for(own_pair: Pair) -> None:
+    world = own_pair.world
+    here, there = ip_address(world.ipv4.a.external), ip_address(world.ipv4.b.external)
+    new, others = here + 8, [here, ip_address(world.ipv6.a.external)]
+    world.gateway_a.ip(f"addr add {new}/24 dev wan")
+    own_pair.a.inside(lambda: own_pair.a.engine.open([*others, new]))
+    own_pair.b.engine.send_ike(there, new, 4500, b"knock")
+    assert own_pair.a.wait_for_events() == [IkeDatagram(new, 4500, there, 4500, b"knock")]
+
+
 @pytest.mark.parametrize("version", [4, 6])
 def test_ike_messages_of_every_size_pass_beside_esp(own_pair: Pair, version: int) -> None:
     sides = own_pair.world.ipv4 if version == 4 else own_pair.world.ipv6
