@@ -45,9 +45,8 @@ impl EventFd {
 pub struct Ready {
     /// What was given with the descriptor.
     pub token: u64,
-    /// There is something to read.
-    pub readable: bool,
-    /// There is something in the error queue, or the other end is gone.
+    /// There is something in the error queue, or the other end is gone; else, or as well, there is
+    /// something to read.
     pub error: bool,
 }
 
@@ -106,7 +105,6 @@ impl Poller {
         let some = polled.filter(|(descriptor, _)| descriptor.revents != 0);
         ready.extend(some.map(|(descriptor, token)| Ready {
             token: *token,
-            readable: descriptor.revents & libc::POLLIN != 0,
             error: descriptor.revents & !libc::POLLIN != 0,
         }));
         Ok(())
