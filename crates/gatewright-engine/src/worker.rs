@@ -203,9 +203,9 @@ impl Worker {
 
     fn handle_socket(&mut self, token: u64, event: &Ready) {
         // The sockets may be others since it was waited for them: another worker's is left to it.
-        let slot = self.tables.sockets.iter().zip(FIRST_SOCKET_TOKEN..);
-        let mut slot = slot.filter(|(slot, number)| *number == token && slot.worker == self.number);
-        let Some(slot) = slot.next().map(|(slot, _)| slot.clone()) else {
+        let position = usize::try_from(token - FIRST_SOCKET_TOKEN).ok();
+        let slot = position.and_then(|position| self.tables.sockets.get(position));
+        let Some(slot) = slot.filter(|slot| slot.worker == self.number).cloned() else {
             return;
         };
         if event.error {

@@ -13,7 +13,7 @@ use crate::keys::KeyError;
 use crate::ring_gcm::RingKey;
 
 const SALT_LEN: usize = 4;
-const TAG_LEN: usize = 16;
+pub(crate) const TAG_LEN: usize = 16;
 
 /// A keyed AEAD.
 pub struct AeadKey {

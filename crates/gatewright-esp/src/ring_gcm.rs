@@ -4,10 +4,9 @@ use core::hint::black_box;
 
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_128_GCM, AES_256_GCM, NONCE_LEN};
 
+use crate::aead::TAG_LEN;
 use crate::algorithm::Cipher;
 use crate::cipher::Refused;
-
-const TAG_LEN: usize = 16;
 
 /// A scheduled key.  Never printed.
 pub struct RingKey(LessSafeKey);

@@ -28,8 +28,12 @@ _RUAMELS_ALONE = re.compile(
     r"""[^\w \n.,:;/()\[\]{}'"\#=+-] | [\[{,]\s*: | :\s*[\]},] | ^(?:---|\.\.\.)""",
     re.MULTILINE | re.VERBOSE,
 )
-_DEEPER = {"SequenceStartEvent": 1, "MappingStartEvent": 1}
-_SHALLOWER = {"SequenceEndEvent": 1, "MappingEndEvent": 1}
+_DEEPER = {
+    "SequenceStartEvent": 1,
+    "MappingStartEvent": 1,
+    "SequenceEndEvent": -1,
+    "MappingEndEvent": -1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,12 @@ def _ruamels(text: str, filename: str) -> list[Event]:
 
 
 def _bounded(found: Iterable[_Raw], filename: str) -> Iterator[Event]:
-    """Depth and number are bounded while they come, since the scanner takes time that grows with
-    the square of the depth."""
+    """Depth and number are bounded while they come, since ruamel.yaml's scanner takes time that
+    grows with the square of the depth."""
     depth = 0
     for number, each in enumerate(found):
         event = _event(each)
-        depth += _DEEPER.get(event.name, 0) - _SHALLOWER.get(event.name, 0)
+        depth += _DEEPER.get(event.name, 0)
         if depth > MAX_DEPTH:
             raise _too_deep(Place(filename, event.line))
         if number >= 2 * MAX_NODES:
