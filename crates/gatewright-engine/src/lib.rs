@@ -8,6 +8,7 @@
 //!   worker takes it up between two batches; no lock is taken per packet that a control call could
 //!   hold for long;
 //! * [`Worker`] (`worker`): everything that one packet thread owns;
+//! * `seat`: on which core a packet thread sits;
 //! * [`DropReason`] and [`Count`] (`counters`): what became of every packet;
 //! * [`Event`] (`event`): what the control plane is told.
 //!
@@ -34,6 +35,7 @@ mod path;
 mod rate;
 mod runtime;
 mod sealing;
+mod seat;
 mod settings;
 mod waiting;
 mod worker;

@@ -8,7 +8,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gatewright_esp::{AesCode, GcmCode};
-use gatewright_io::{path_mtu, Encapsulation, FastPath, Standing, Tun, TunKeeper, IPSEC_MB};
+use gatewright_io::{
+    path_mtu, Encapsulation, FastPath, Standing, Tun, TunKeeper, IPSEC_MB, STEADY_CORE,
+};
 
 use crate::association::SaParameters;
 use crate::control::{Shared, SocketSlot};
@@ -18,6 +20,7 @@ use crate::error::EngineError;
 use crate::event::Event;
 use crate::guide::KernelTables;
 use crate::link::Command;
+use crate::seat;
 use crate::settings::Settings;
 use crate::worker::Worker;
 
@@ -25,6 +28,9 @@ use crate::worker::Worker;
 const NON_ESP_MARKER: [u8; 4] = [0; 4];
 /// A NAT keepalive (RFC 3948 section 2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
+
+/// Where a fast path of the processor is.
+const PROCESSOR: &str = "the processor";
 
 /// How long to wait for the packet threads to let go of closed sockets.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -278,7 +284,9 @@ impl Engine {
 
     /// What is fast here, and what is not and why, each way and place once.
     pub fn fast_paths(&self) -> Vec<FastPath> {
-        let mut paths = vec![vector_aes(), ipsec_mb(self.shared.settings.gcm())];
+        let settings = &self.shared.settings;
+        let steady = settings.offloads.steady_core;
+        let mut paths = vec![vector_aes(), ipsec_mb(settings.gcm()), steady_core(steady)];
         if let Some(running) = &*lock(&self.running) {
             paths.extend(running.tun_paths.iter().cloned());
         }
@@ -315,7 +323,7 @@ fn vector_aes() -> FastPath {
     let code = AesCode::here();
     FastPath {
         name: "vector-aes",
-        place: "the processor".to_owned(),
+        place: PROCESSOR.to_owned(),
         standing: match code {
             AesCode::Vector => Standing::InUse,
             _ => Standing::Missing(code.text()),
@@ -326,13 +334,21 @@ fn vector_aes() -> FastPath {
 fn ipsec_mb(gcm: GcmCode) -> FastPath {
     FastPath {
         name: IPSEC_MB,
-        place: "the processor".to_owned(),
+        place: PROCESSOR.to_owned(),
         standing: match gcm {
             GcmCode::Fastest => {
                 GcmCode::ipsec_mb().map_or_else(Standing::Missing, |()| Standing::InUse)
             }
             GcmCode::Linked | GcmCode::Ring | GcmCode::AwsLc => Standing::Off,
         },
+    }
+}
+
+fn steady_core(wanted: bool) -> FastPath {
+    FastPath {
+        name: STEADY_CORE,
+        place: PROCESSOR.to_owned(),
+        standing: seat::standing(wanted),
     }
 }
 

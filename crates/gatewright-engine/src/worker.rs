@@ -4,12 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatewright_io::{fill_random, PathReport, Poller, Ready, Tun};
+use gatewright_io::{fill_random, LinuxCores, PathReport, Poller, Ready, Tun};
 
 use crate::control::{Shared, SocketSlot, Tables};
 use crate::inbound::{Effect, InboundPath};
 use crate::link::{Command, WorkerLink};
 use crate::outbound::{Context, OutboundPath};
+use crate::seat::Seat;
 
 /// What the poller knows the TUN device by.
 const TUN_TOKEN: u64 = 0;
@@ -96,6 +97,7 @@ impl Worker {
     pub(crate) fn run(&mut self) -> io::Result<()> {
         self.watch();
         let busy_poll = self.shared.settings.busy_poll;
+        let mut seat = self.seat();
         let mut ready = Vec::new();
         let mut worked = Instant::now();
         loop {
@@ -113,7 +115,17 @@ impl Worker {
             if self.handle(&ready)? == Next::Stop {
                 return Ok(());
             }
+            let refused = |seat: &mut Seat<_>| seat.turn(Instant::now).is_err();
+            if seat.as_mut().is_some_and(refused) {
+                seat = None;
+            }
         }
+    }
+
+    /// This thread's; None where there is no use in it, or it is not wanted.
+    fn seat(&self) -> Option<Seat<LinuxCores>> {
+        let wanted = self.shared.settings.offloads.steady_core;
+        wanted.then(|| Seat::here(Instant::now()))?.ok()?
     }
 
     /// Waits for what it holds from now on, which stays open as long as it is held.

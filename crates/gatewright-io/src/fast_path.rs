@@ -17,6 +17,8 @@ pub struct Offloads {
     pub udp_merge: bool,
     /// AES-GCM of Intel's Multi-Buffer Crypto library.
     pub ipsec_mb: bool,
+    /// A packet thread with much to do keeps the core that it is on.
+    pub steady_core: bool,
 }
 
 impl Offloads {
@@ -27,6 +29,7 @@ impl Offloads {
         udp_segmentation: true,
         udp_merge: true,
         ipsec_mb: true,
+        steady_core: true,
     };
 
     /// Nothing.
@@ -36,15 +39,17 @@ impl Offloads {
         udp_segmentation: false,
         udp_merge: false,
         ipsec_mb: false,
+        steady_core: false,
     };
 
     /// What can be switched off, by name.
-    pub const NAMES: [&'static str; 5] = [
+    pub const NAMES: [&'static str; 6] = [
         TUN_SEGMENTATION,
         TUN_UDP_SEGMENTATION,
         UDP_SEGMENTATION,
         UDP_MERGE,
         IPSEC_MB,
+        STEADY_CORE,
     ];
 
     /// Without the one of this name; None when there is none.
@@ -55,6 +60,7 @@ impl Offloads {
             UDP_SEGMENTATION => &mut self.udp_segmentation,
             UDP_MERGE => &mut self.udp_merge,
             IPSEC_MB => &mut self.ipsec_mb,
+            STEADY_CORE => &mut self.steady_core,
             _ => return None,
         };
         *switch = false;
@@ -72,6 +78,8 @@ pub const UDP_SEGMENTATION: &str = "udp-segmentation";
 pub const UDP_MERGE: &str = "udp-merge";
 /// [`Offloads::ipsec_mb`].
 pub const IPSEC_MB: &str = "ipsec-mb";
+/// [`Offloads::steady_core`].
+pub const STEADY_CORE: &str = "steady-core";
 /// Socket buffers of the size that was asked for.
 pub const LARGE_BUFFERS: &str = "large-buffers";
 

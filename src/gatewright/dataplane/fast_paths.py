@@ -12,12 +12,14 @@ SWITCHES = (
     "udp-segmentation",
     "udp-merge",
     "ipsec-mb",
+    "steady-core",
 )
 """What ``gatewright run --without`` takes."""
 
 _SAVES: Mapping[str, str] = {
     "vector-aes": "several AES blocks an instruction",
     "ipsec-mb": "AES-GCM in about two thirds of the time",
+    "steady-core": "a busy packet thread keeps its processor core",
     "tun-segmentation": "TCP in segments of up to 64 KiB",
     "tun-udp-segmentation": "many UDP datagrams of a flow in one frame",
     "udp-segmentation": "many ESP packets a send call",

@@ -1,8 +1,10 @@
 //! The system in memory: TUN devices and sockets joined by queues, for tests without privileges.
 
+mod cores;
 mod network;
 mod tun;
 
+pub use cores::MemoryCores;
 pub use network::{MemoryNetwork, MemorySocket};
 pub use tun::{MemoryTun, TunHandle};
 

@@ -1,6 +1,7 @@
 //! The traits over the Linux kernel.
 
 mod buffers;
+mod cores;
 mod direct;
 mod esp;
 mod sending;
@@ -8,6 +9,7 @@ mod steering;
 mod tun;
 mod udp;
 
+pub use cores::LinuxCores;
 pub use direct::{DirectOptions, DirectSending};
 pub use esp::{open_esp, EspSocket};
 pub use steering::{Prefix, Steering};

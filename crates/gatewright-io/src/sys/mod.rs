@@ -4,6 +4,7 @@
 
 mod address;
 mod bpf;
+mod core;
 mod ioctl;
 mod message;
 mod netlink;
@@ -12,6 +13,7 @@ mod poll;
 mod random;
 mod transmit_ring;
 
+pub(crate) use self::core::{allow_cores, allowed_cores, current_core};
 pub(crate) use bpf::{create_prefix_map, load_packet_program, map_insert, map_remove, PrefixKey};
 pub(crate) use ioctl::{attach_tun, configure_interface, persist_tun, set_tun_offload, steer_tun};
 pub(crate) use message::{read_path_reports, receive_many, send_many, send_single};

@@ -1,0 +1,245 @@
+//! On which core a packet thread sits.
+//!
+//! The kernel's scheduler places a thread anew at each wake-up, thousands of times a second under
+//! load: near the one who woke it, often behind that one, while another core has nothing to do.
+//! So a thread that has much to do holds the core that it is on, and gives it up when it has not:
+//! a packet now and then is fastest where the scheduler puts it.
+//!
+//! A thread that has to wait for its core, while another would have room for all that it does,
+//! moves there.  Others may have the same idea at the same time, so it looks again for a moment
+//! before it goes.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use gatewright_io::{Cores, LinuxCores, Standing, ThreadTimes};
+
+/// Turns of the worker before a thread that holds no core looks at its times.
+const TURNS: u32 = 64;
+/// The shortest times to judge by: holding none, holding one, and before moving.
+const FREE_LOOK: Duration = Duration::from_millis(40);
+const HELD_LOOK: Duration = Duration::from_millis(200);
+const SECOND_LOOK: Duration = Duration::from_millis(25);
+
+/// Shares of the time: from which a thread holds a core, below which it gives it up, how long it
+/// waits before it looks for another, and what has to be gained there.
+const BUSY: f64 = 0.3;
+const AT_REST: f64 = 0.1;
+const CROWDED: f64 = 0.1;
+const GAIN: f64 = 0.15;
+
+/// A packet thread's way with the cores.
+pub(crate) struct Seat<C> {
+    cores: C,
+    /// Those that the thread may use when it holds none.
+    allowed: Vec<usize>,
+    hold: Hold,
+    /// The core that it held last.
+    home: Option<usize>,
+    turns: u32,
+    before: Look,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Free,
+    On(usize),
+    /// On the first, and about to go to the second.
+    Leaving(usize, usize),
+}
+
+/// What the cores said at one time.
+struct Look {
+    at: Instant,
+    times: ThreadTimes,
+    /// Idle time by core; empty when it was not asked for.
+    idle: Vec<(usize, Duration)>,
+}
+
+/// Shares of the time between two looks.
+struct Shares {
+    ran: f64,
+    waited: f64,
+}
+
+/// Whether threads that are started now will hold cores.
+pub(crate) fn standing(wanted: bool) -> Standing {
+    let mut several = false;
+    let standing = Standing::probe(wanted, || {
+        several = Seat::here(Instant::now())?.is_some();
+        Ok(())
+    });
+    match standing {
+        Standing::InUse if !several => Standing::Missing("there is one core only"),
+        standing => standing,
+    }
+}
+
+impl Seat<LinuxCores> {
+    /// For the calling thread; as [`Seat::new`].
+    pub(crate) fn here(now: Instant) -> io::Result<Option<Self>> {
+        Self::new(LinuxCores::new()?, now)
+    }
+}
+
+impl<C: Cores> Seat<C> {
+    /// None where there is one core only.  Fails where the system does not say enough to choose by,
+    /// or does not let the thread choose.
+    pub(crate) fn new(mut cores: C, now: Instant) -> io::Result<Option<Self>> {
+        let allowed = cores.allowed()?;
+        if allowed.len() < 2 {
+            return Ok(None);
+        }
+        cores.allow(&allowed)?;
+        let before = Look {
+            at: now,
+            times: cores.times()?,
+            idle: Vec::new(),
+        };
+        Ok(Some(Self {
+            cores,
+            allowed,
+            hold: Hold::Free,
+            home: None,
+            turns: 0,
+            before,
+        }))
+    }
+
+    /// After each turn of the worker.  Fails when the system refuses; the thread then runs where
+    /// it did, and there is no use in going on.
+    pub(crate) fn turn(&mut self, now: impl FnOnce() -> Instant) -> io::Result<()> {
+        self.turns = self.turns.saturating_add(1);
+        let wait = match self.hold {
+            Hold::Free if self.turns < TURNS => return Ok(()),
+            Hold::Free => FREE_LOOK,
+            Hold::On(_) => HELD_LOOK,
+            Hold::Leaving(..) => SECOND_LOOK,
+        };
+        let now = now();
+        if now.saturating_duration_since(self.before.at) < wait {
+            return Ok(());
+        }
+        self.turns = 0;
+        self.look(now)
+    }
+
+    fn look(&mut self, now: Instant) -> io::Result<()> {
+        let times = self.cores.times()?;
+        let shares = self.before.shares(now, times);
+        let mut idle = Vec::new();
+        match self.hold {
+            Hold::Free if shares.ran + shares.waited >= BUSY => self.settle()?,
+            Hold::Free => {}
+            Hold::On(_) | Hold::Leaving(..) if shares.ran + shares.waited < AT_REST => {
+                self.release()?;
+            }
+            Hold::On(core) if shares.waited >= CROWDED => {
+                idle = self.cores.idle()?;
+                if let Some(to) = self.roomier(core, now, &shares, &idle) {
+                    self.hold = Hold::Leaving(core, to);
+                }
+            }
+            Hold::On(_) => {}
+            Hold::Leaving(_, to) if shares.waited >= CROWDED => self.take(to)?,
+            Hold::Leaving(core, _) => self.hold = Hold::On(core),
+        }
+        self.before = Look {
+            at: now,
+            times,
+            idle,
+        };
+        Ok(())
+    }
+
+    /// Holds the core that it held last, or else the one that it is on.
+    fn settle(&mut self) -> io::Result<()> {
+        // Somebody may have said since where the thread may run.
+        self.allowed = self.cores.allowed()?;
+        let home = self.home.filter(|home| self.allowed.contains(home));
+        let core = home.map_or_else(|| self.cores.here(), Ok)?;
+        self.take(core)
+    }
+
+    fn take(&mut self, core: usize) -> io::Result<()> {
+        if self.overruled()? {
+            return Ok(());
+        }
+        self.cores.allow(&[core])?;
+        self.hold = Hold::On(core);
+        self.home = Some(core);
+        Ok(())
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        if !self.overruled()? {
+            self.cores.allow(&self.allowed)?;
+        }
+        self.hold = Hold::Free;
+        Ok(())
+    }
+
+    /// Whether somebody else said meanwhile where the thread is to run: that counts.
+    fn overruled(&mut self) -> io::Result<bool> {
+        let (Hold::On(held) | Hold::Leaving(held, _)) = self.hold else {
+            return Ok(false);
+        };
+        let allowed = self.cores.allowed()?;
+        if allowed == [held] {
+            return Ok(false);
+        }
+        self.allowed = allowed;
+        self.hold = Hold::Free;
+        Ok(true)
+    }
+
+    /// The core with most room, when it has clearly more than this one, with the thread on it.
+    /// Two looks in a row have to ask before it is known.
+    fn roomier(
+        &self,
+        core: usize,
+        now: Instant,
+        shares: &Shares,
+        idle: &[(usize, Duration)],
+    ) -> Option<usize> {
+        let loads = self.before.loads(now, idle);
+        let of = |wanted: usize| loads.iter().find(|(core, _)| *core == wanted);
+        let here = of(core)?.1;
+        let others = self.allowed.iter().filter(|other| **other != core);
+        let (best, load) = others
+            .filter_map(|other| of(*other))
+            .min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        (load + shares.ran + GAIN < here).then_some(*best)
+    }
+}
+
+impl Look {
+    fn shares(&self, now: Instant, times: ThreadTimes) -> Shares {
+        let share = |part: Duration| share_of(part, now.saturating_duration_since(self.at));
+        Shares {
+            ran: share(times.ran.saturating_sub(self.times.ran)),
+            waited: share(times.waited.saturating_sub(self.times.waited)),
+        }
+    }
+
+    /// How busy the cores were since, that were asked then and now.
+    fn loads(&self, now: Instant, idle: &[(usize, Duration)]) -> Vec<(usize, f64)> {
+        let time = now.saturating_duration_since(self.at);
+        let then = |core: usize| self.idle.iter().find(|(other, _)| *other == core);
+        let load = |(core, now): &(usize, Duration)| {
+            let (_, then) = then(*core)?;
+            Some((*core, 1.0 - share_of(now.saturating_sub(*then), time)))
+        };
+        idle.iter().filter_map(load).collect()
+    }
+}
+
+fn share_of(part: Duration, whole: Duration) -> f64 {
+    if whole.is_zero() {
+        return 0.0;
+    }
+    (part.as_secs_f64() / whole.as_secs_f64()).min(1.0)
+}
+
+#[cfg(test)]
+mod tests;

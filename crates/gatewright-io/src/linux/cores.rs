@@ -1,0 +1,139 @@
+//! The cores as Linux tells of them in `/proc`.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use crate::cores::{Cores, ThreadTimes};
+use crate::sys::{allow_cores, allowed_cores, current_core};
+
+/// Times in `/proc/stat` are in these for every program (`USER_HZ`, proc(5)).
+const TICK: Duration = Duration::from_millis(10);
+
+/// The cores, for the thread that made it.
+#[derive(Debug)]
+pub struct LinuxCores {
+    /// The thread's own `schedstat`.
+    times: File,
+}
+
+impl LinuxCores {
+    /// For the calling thread.  Fails where the kernel does not count how long threads wait.
+    pub fn new() -> io::Result<Self> {
+        let mut cores = Self {
+            times: File::open("/proc/thread-self/schedstat")?,
+        };
+        cores.times()?;
+        Ok(cores)
+    }
+}
+
+impl Cores for LinuxCores {
+    fn allowed(&self) -> io::Result<Vec<usize>> {
+        allowed_cores()
+    }
+
+    fn allow(&mut self, cores: &[usize]) -> io::Result<()> {
+        allow_cores(cores)
+    }
+
+    fn here(&self) -> io::Result<usize> {
+        current_core()
+    }
+
+    fn times(&mut self) -> io::Result<ThreadTimes> {
+        let mut line = [0; 96];
+        let len = self.times.read_at(&mut line, 0)?;
+        let text = std::str::from_utf8(&line[..len]).unwrap_or_default();
+        parse_schedstat(text).ok_or_else(unreadable)
+    }
+
+    fn idle(&mut self) -> io::Result<Vec<(usize, Duration)>> {
+        Ok(parse_stat(&fs::read_to_string("/proc/stat")?))
+    }
+}
+
+fn unreadable() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "no times of a thread")
+}
+
+/// Nanoseconds on a core, nanoseconds of waiting, and how often (Documentation/scheduler/sched-stats
+/// of Linux).
+fn parse_schedstat(text: &str) -> Option<ThreadTimes> {
+    let mut numbers = text.split_ascii_whitespace().map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    Some(ThreadTimes {
+        ran: Duration::from_nanos(next()?),
+        waited: Duration::from_nanos(next()?),
+    })
+}
+
+/// The lines `cpuN user nice system idle iowait ...` (proc(5)).
+fn parse_stat(text: &str) -> Vec<(usize, Duration)> {
+    text.lines().filter_map(parse_core).collect()
+}
+
+fn parse_core(line: &str) -> Option<(usize, Duration)> {
+    let mut fields = line.strip_prefix("cpu")?.split(' ');
+    let core = fields.next()?.parse().ok()?;
+    let mut behind = fields.skip(3).map(str::parse::<u32>);
+    let mut next = || behind.next()?.ok();
+    // Waiting for a disk is idling as well.
+    let ticks = next()?.saturating_add(next()?);
+    Some((core, TICK.saturating_mul(ticks)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_text_is_read() {
+        let times = parse_schedstat("670451 1200 2\n").unwrap();
+        assert_eq!(times.ran, Duration::from_nanos(670_451));
+        assert_eq!(times.waited, Duration::from_nanos(1200));
+        let stat = "cpu  10 0 20 300 4 0 5 6 0 0\ncpu0 1 2 3 150 2 0 2 3 0 0\n\
+                    cpu11 1 2 3 7 0 0 2 3 0 0\nintr 99 0\n";
+        let idle = [(0, 1520), (11, 70)].map(|(core, ms)| (core, Duration::from_millis(ms)));
+        assert_eq!(parse_stat(stat), idle);
+    }
+
+    #[test]
+    fn other_text_is_no_panic() {
+        for text in ["", "x", "1", "1 x", "-1 2 3"] {
+            assert_eq!(parse_schedstat(text), None, "{text}");
+        }
+        assert_eq!(
+            parse_stat("cpu\ncpux 1 2\ncpu3 1 2 3\ncpu4 1 2 3 x 5\n"),
+            []
+        );
+        let most = Duration::from_millis(10).saturating_mul(u32::MAX);
+        let huge = format!("cpu0 0 0 0 {} {}", u32::MAX, u32::MAX);
+        assert_eq!(parse_stat(&huge), [(0, most)]);
+    }
+
+    #[test]
+    fn this_thread_is_told_of_itself_and_can_be_held() {
+        let mut cores = LinuxCores::new().unwrap();
+        let allowed = cores.allowed().unwrap();
+        assert!(allowed.contains(&cores.here().unwrap()));
+        let known: Vec<usize> = cores
+            .idle()
+            .unwrap()
+            .iter()
+            .map(|(core, _)| *core)
+            .collect();
+        assert!(allowed.iter().all(|core| known.contains(core)));
+
+        let last = *allowed.last().unwrap();
+        cores.allow(&[last]).unwrap();
+        assert_eq!(cores.here().unwrap(), last);
+        assert_eq!(cores.allowed().unwrap(), [last]);
+        cores.allow(&allowed).unwrap();
+        assert_eq!(cores.allowed().unwrap(), allowed);
+        assert!(cores.allow(&[1 << 20]).is_err());
+        assert!(cores.times().unwrap().ran > Duration::ZERO);
+    }
+}
