@@ -134,6 +134,8 @@ impl Tables {
 pub struct Shared {
     pub(crate) settings: Settings,
     tables: ArcSwap<Tables>,
+    /// That of `tables`, or of those before for a moment: cheaper to look at.
+    generation: AtomicU64,
     /// Goes up when a worker changes what an earlier decision rested on (a standby ends).
     epoch: AtomicU64,
     pub(crate) events: Events,
@@ -186,6 +188,7 @@ impl Shared {
                 owners: Owners::new(settings.workers),
                 ..Tables::default()
             }),
+            generation: AtomicU64::new(0),
             settings,
             epoch: AtomicU64::new(0),
             paths: Paths::default(),
@@ -207,6 +210,9 @@ impl Shared {
 
     /// The tables if they are others than those of this generation.
     pub(crate) fn newer_tables(&self, generation: u64) -> Option<Arc<Tables>> {
+        if self.generation.load(Ordering::Acquire) == generation {
+            return None;
+        }
         let tables = self.tables.load();
         (tables.generation != generation).then(|| Arc::clone(&tables))
     }
@@ -228,7 +234,9 @@ impl Shared {
         let mut tables = Tables::clone(&self.tables.load());
         let result = change(&mut tables)?;
         tables.generation += 1;
+        let generation = tables.generation;
         retired.push(self.tables.swap(Arc::new(tables)));
+        self.generation.store(generation, Ordering::Release);
         self.links.wake_all();
         retired.retain(|tables| Arc::strong_count(tables) > 1);
         Ok(result)

@@ -13,7 +13,7 @@
 //!    where offload left that to us, and sealed there with the next sequence number, with the
 //!    outer header before it for protocol 50.
 //! 7. `Arena::flush`: runs of packets go to the sockets, when the arena is full or nothing more
-//!    is to be read.
+//!    is to be read; a packet that comes alone goes at once.
 //!
 //! The functions stand in this order.
 
@@ -70,6 +70,8 @@ impl Context<'_> {
 /// The outbound half of a worker.
 pub(crate) struct OutboundPath {
     frame: Box<[u8]>,
+    /// How many frames the last go read.
+    lately: usize,
     cache: FlowCache<Arc<Association>>,
     waiting: Waiting,
     sealer: Sealer,
@@ -114,6 +116,7 @@ impl OutboundPath {
         let settings = &shared.settings;
         Self {
             frame: vec![0; FRAME_LEN].into_boxed_slice(),
+            lately: 0,
             cache: FlowCache::new(CACHED_FLOWS, seed),
             waiting: Waiting::new(
                 settings.waiting_packets,
@@ -135,11 +138,18 @@ impl OutboundPath {
     ) -> io::Result<bool> {
         let mut frame = std::mem::take(&mut self.frame);
         let mut outcome = Ok(true);
-        for _ in 0..BUDGET {
+        let mut count = 0;
+        while count < BUDGET {
             match tun.read(&mut frame) {
                 Ok(len) => {
+                    count += 1;
                     context.counters.add(Count::TunFramesRead, 1);
                     self.process_frame(context, &frame[..len], tun, Origin::Device);
+                    if count == 1 && self.lately <= 1 {
+                        // Where they come one by one, none waits for a look whether there is
+                        // another.
+                        self.sealer.flush(context);
+                    }
                     if context.outdated() {
                         break;
                     }
@@ -158,6 +168,7 @@ impl OutboundPath {
             }
         }
         self.frame = frame;
+        self.lately = count;
         self.sealer.flush(context);
         self.hand_over(context.shared);
         outcome

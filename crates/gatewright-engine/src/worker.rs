@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use gatewright_io::{fill_random, LinuxCores, PathReport, Poller, Ready, Tun};
 
-use crate::control::{Shared, SocketSlot, Tables};
+use crate::control::{Shared, Tables};
 use crate::inbound::{Effect, InboundPath};
 use crate::link::{Command, WorkerLink};
 use crate::outbound::{Context, OutboundPath};
@@ -74,18 +74,12 @@ impl Worker {
         self.take_tables();
         self.take_commands();
         self.take_parcels();
-        let tables = Arc::clone(&self.tables);
-        let own = tables
-            .sockets
-            .iter()
-            .filter(|slot| slot.worker == self.number);
-        let own: Vec<SocketSlot> = own.cloned().collect();
-        for slot in &own {
-            self.receive(slot);
+        for position in self.own_sockets() {
+            self.receive(position);
         }
         while self.read_tun()? {}
-        for slot in &own {
-            self.learn_paths(slot);
+        for position in self.own_sockets() {
+            self.learn_paths(position);
         }
         self.hand_over();
         Ok(())
@@ -158,12 +152,13 @@ impl Worker {
     }
 
     fn handle(&mut self, ready: &[Ready]) -> io::Result<Next> {
+        self.take_tables();
+        // Nobody gives a command without waking the worker.
         if ready.iter().any(|ready| ready.token == WAKE_TOKEN) {
             self.link().wake.clear();
-        }
-        self.take_tables();
-        if self.take_commands() == Next::Stop {
-            return Ok(Next::Stop);
+            if self.take_commands() == Next::Stop {
+                return Ok(Next::Stop);
+            }
         }
         self.take_parcels();
         for event in ready {
@@ -180,28 +175,29 @@ impl Worker {
 
     /// Does what other workers handed over; a bounded part of it, so that the rest gets its turn.
     fn take_parcels(&mut self) {
-        for _ in 0..PARCELS_AT_ONCE {
-            self.take_tables();
-            let Some(parcel) = self.link().frames.take() else {
-                break;
-            };
-            self.with_context(|worker, context| {
-                worker
-                    .outbound
-                    .take_handed(context, &parcel, &mut *worker.tun);
-            });
-            self.link().frames.recycle(parcel);
+        if self.shared.links.count() == 1 {
+            return;
         }
         for _ in 0..PARCELS_AT_ONCE {
-            let Some(mut parcel) = self.link().datagrams.take() else {
+            self.take_tables();
+            let context = context(&self.shared, &self.tables, self.number);
+            let inbox = &self.shared.links.of(self.number).frames;
+            let Some(parcel) = inbox.take() else {
                 break;
             };
-            let effect = self.with_context(|worker, context| {
-                worker
-                    .inbound
-                    .take_handed(context, &mut parcel, &mut *worker.tun)
-            });
-            self.link().datagrams.recycle(parcel);
+            self.outbound.take_handed(&context, &parcel, &mut *self.tun);
+            inbox.recycle(parcel);
+        }
+        for _ in 0..PARCELS_AT_ONCE {
+            let context = context(&self.shared, &self.tables, self.number);
+            let inbox = &self.shared.links.of(self.number).datagrams;
+            let Some(mut parcel) = inbox.take() else {
+                break;
+            };
+            let effect = self
+                .inbound
+                .take_handed(&context, &mut parcel, &mut *self.tun);
+            inbox.recycle(parcel);
             self.heed(effect);
         }
     }
@@ -215,16 +211,25 @@ impl Worker {
 
     fn handle_socket(&mut self, token: u64, event: &Ready) {
         // The sockets may be others since it was waited for them: another worker's is left to it.
-        let position = usize::try_from(token - FIRST_SOCKET_TOKEN).ok();
-        let slot = position.and_then(|position| self.tables.sockets.get(position));
-        let Some(slot) = slot.filter(|slot| slot.worker == self.number).cloned() else {
+        let Ok(position) = usize::try_from(token - FIRST_SOCKET_TOKEN) else {
             return;
         };
+        let slot = self.tables.sockets.get(position);
+        if slot.is_none_or(|slot| slot.worker != self.number) {
+            return;
+        }
         if event.error {
-            self.learn_paths(&slot);
+            self.learn_paths(position);
         }
         // Receiving also takes the error that an ICMP message left behind.
-        self.receive(&slot);
+        self.receive(position);
+    }
+
+    /// The positions of this worker's in the tables.
+    fn own_sockets(&self) -> Vec<usize> {
+        let slots = self.tables.sockets.iter().enumerate();
+        let own = slots.filter(|(_, slot)| slot.worker == self.number);
+        own.map(|(position, _)| position).collect()
     }
 
     /// Takes new tables over.
@@ -238,9 +243,8 @@ impl Worker {
         }
         self.epoch = epoch;
         if changed {
-            self.with_context(|worker, context| {
-                worker.outbound.tables_changed(context, &mut *worker.tun);
-            });
+            let context = context(&self.shared, &self.tables, self.number);
+            self.outbound.tables_changed(&context, &mut *self.tun);
         }
     }
 
@@ -248,22 +252,27 @@ impl Worker {
         while let Some(command) = self.link().commands.pop() {
             match command {
                 Command::Stop => return Next::Stop,
-                Command::AcquireFailed(policy_id) => self.with_context(|worker, context| {
-                    worker.outbound.give_up(context, policy_id);
-                }),
+                Command::AcquireFailed(policy_id) => {
+                    let context = context(&self.shared, &self.tables, self.number);
+                    self.outbound.give_up(&context, policy_id);
+                }
             }
         }
         Next::Continue
     }
 
     fn read_tun(&mut self) -> io::Result<bool> {
-        self.with_context(|worker, context| worker.outbound.read_frames(context, &mut *worker.tun))
+        let context = context(&self.shared, &self.tables, self.number);
+        self.outbound.read_frames(&context, &mut *self.tun)
     }
 
-    fn receive(&mut self, slot: &SocketSlot) {
-        let effect = self.with_context(|worker, context| {
-            worker.inbound.receive(context, slot, &mut *worker.tun)
-        });
+    /// Receives from the socket at a position in the tables.
+    fn receive(&mut self, position: usize) {
+        let Some(slot) = self.tables.sockets.get(position) else {
+            return;
+        };
+        let context = context(&self.shared, &self.tables, self.number);
+        let effect = self.inbound.receive(&context, slot, &mut *self.tun);
         self.heed(effect);
     }
 
@@ -279,7 +288,10 @@ impl Worker {
         self.shared.links.of(self.number)
     }
 
-    fn learn_paths(&mut self, slot: &SocketSlot) {
+    fn learn_paths(&mut self, position: usize) {
+        let Some(slot) = self.tables.sockets.get(position) else {
+            return;
+        };
         self.reports.clear();
         slot.socket.take_path_reports(&mut self.reports);
         let now = self.shared.now();
@@ -287,16 +299,15 @@ impl Worker {
             self.shared.paths.learn(report.to, report.mtu, now);
         }
     }
+}
 
-    fn with_context<T>(&mut self, stage: impl FnOnce(&mut Self, &Context<'_>) -> T) -> T {
-        let (shared, tables) = (Arc::clone(&self.shared), Arc::clone(&self.tables));
-        let context = Context {
-            shared: &shared,
-            tables: &tables,
-            worker: self.number,
-            counters: &shared.links.of(self.number).counters,
-            now: shared.now(),
-        };
-        stage(self, &context)
+/// What the stages of a worker read now.
+fn context<'a>(shared: &'a Shared, tables: &'a Tables, worker: usize) -> Context<'a> {
+    Context {
+        shared,
+        tables,
+        worker,
+        counters: &shared.links.of(worker).counters,
+        now: shared.now(),
     }
 }

@@ -1,7 +1,12 @@
 //! Packets cross, unchanged, by every algorithm and encapsulation.
 
-use gatewright_engine::{Count, DropReason, Event, Settings};
-use gatewright_io::{Encapsulation, FastPath, Standing, VNET_HEADER_LEN};
+use std::io::{self, IoSlice};
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex};
+
+use gatewright_engine::{Count, DropReason, Event, Settings, Shared, Worker};
+use gatewright_io::doubles::MemoryTun;
+use gatewright_io::{Encapsulation, FastPath, Standing, Tun, TunOffload, VNET_HEADER_LEN};
 use gatewright_offload::{GsoType, VirtioNetHeader};
 use gatewright_packet::checksum::Checksum;
 use gatewright_packet::emit::Ipv4Header;
@@ -270,4 +275,60 @@ fn a_device_that_cuts_no_messages_costs_no_packet_and_is_told_of_once() {
     assert_eq!(world.a.events(), [Event::FastPathLost(lost)]);
     assert_eq!(world.a.count(Count::MessagesOut), 1 + 5);
     assert_eq!(world.a.drops(), []);
+}
+
+/// A TUN device that notes how much was sent each time it is read.
+struct Watched {
+    tun: MemoryTun,
+    shared: Arc<Shared>,
+    sent: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Tun for Watched {
+    fn read(&mut self, frame: &mut [u8]) -> io::Result<usize> {
+        let sent = self.shared.counters().get(Count::DatagramsOut);
+        self.sent.lock().unwrap().push(sent);
+        self.tun.read(frame)
+    }
+
+    fn write(&mut self, parts: &[IoSlice<'_>]) -> io::Result<()> {
+        self.tun.write(parts)
+    }
+
+    fn offload(&self) -> TunOffload {
+        self.tun.offload()
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        None
+    }
+}
+
+#[test]
+fn a_packet_that_comes_alone_is_sent_before_another_look() {
+    let mut world = World::connected(Tunnel::default());
+    let (tun, host) = MemoryTun::new(TunOffload::default());
+    let sent = Arc::<Mutex<Vec<u64>>>::default();
+    let watched = Watched {
+        tun,
+        shared: Arc::clone(&world.a.shared),
+        sent: Arc::clone(&sent),
+    };
+    world.a.worker = Worker::new(Arc::clone(&world.a.shared), 0, Box::new(watched));
+    world.a.host = host;
+    let mut burst = |packets: usize| {
+        for _ in 0..packets {
+            world.a.send(&udp_v4(100, true, 0, false));
+        }
+        world.a.worker.turn().unwrap();
+        std::mem::take(&mut *sent.lock().unwrap())
+    };
+    assert_eq!(burst(1), [0, 1]);
+    // The first of many is not known to be one of many.
+    assert_eq!(burst(3), [1, 2, 2, 2]);
+    // Where many came lately they go together.
+    assert_eq!(burst(2), [4, 4, 4]);
+    assert_eq!(burst(1), [6, 6]);
+    assert_eq!(burst(1), [7, 8]);
+    assert_eq!(world.a.count(Count::DatagramsOut), 8);
 }
