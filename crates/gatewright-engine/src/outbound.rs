@@ -149,6 +149,7 @@ impl OutboundPath {
                         // Where they come one by one, none waits for a look whether there is
                         // another.
                         self.sealer.flush(context);
+                        self.hand_over(context.shared);
                     }
                     if context.outdated() {
                         break;

@@ -19,7 +19,7 @@ const TURNS: u32 = 64;
 /// The shortest times to judge by: holding none, holding one, and before moving.
 const FREE_LOOK: Duration = Duration::from_millis(40);
 const HELD_LOOK: Duration = Duration::from_millis(200);
-const SECOND_LOOK: Duration = Duration::from_millis(25);
+const SECOND_LOOK: Duration = Duration::from_millis(80);
 
 /// Shares of the time: from which a thread holds a core, below which it gives it up, how long it
 /// waits before it looks for another, and what has to be gained there.
@@ -29,7 +29,7 @@ const CROWDED: f64 = 0.1;
 const GAIN: f64 = 0.15;
 
 /// A packet thread's way with the cores.
-pub(crate) struct Seat<C> {
+pub(crate) struct Seat<C: Cores> {
     cores: C,
     /// Those that the thread may use when it holds none.
     allowed: Vec<usize>,
@@ -83,14 +83,18 @@ impl Seat<LinuxCores> {
 }
 
 impl<C: Cores> Seat<C> {
-    /// None where there is one core only.  Fails where the system does not say enough to choose by,
-    /// or does not let the thread choose.
+    /// None where there is one core only.  Fails where the system does not say enough to choose by.
     pub(crate) fn new(mut cores: C, now: Instant) -> io::Result<Option<Self>> {
         let allowed = cores.allowed()?;
         if allowed.len() < 2 {
             return Ok(None);
         }
-        cores.allow(&allowed)?;
+        let idle = cores.idle()?;
+        let known = |core: &usize| idle.iter().any(|(known, _)| known == core);
+        if !allowed.iter().all(known) {
+            // Some containers number the cores anew in what they show of the system.
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let before = Look {
             at: now,
             times: cores.times()?,
@@ -141,8 +145,15 @@ impl<C: Cores> Seat<C> {
                 }
             }
             Hold::On(_) => {}
-            Hold::Leaving(_, to) if shares.waited >= CROWDED => self.take(to)?,
-            Hold::Leaving(core, _) => self.hold = Hold::On(core),
+            Hold::Leaving(core, to) => {
+                let then = self.cores.idle()?;
+                let still = self.roomier(core, now, &shares, &then) == Some(to);
+                if shares.waited >= CROWDED && still {
+                    self.take(to)?;
+                } else {
+                    self.hold = Hold::On(core);
+                }
+            }
         }
         self.before = Look {
             at: now,
@@ -210,6 +221,15 @@ impl<C: Cores> Seat<C> {
             .filter_map(|other| of(*other))
             .min_by(|(_, a), (_, b)| a.total_cmp(b))?;
         (load + shares.ran + GAIN < here).then_some(*best)
+    }
+}
+
+/// Without its seat a thread runs where it may, whatever the reason.
+impl<C: Cores> Drop for Seat<C> {
+    fn drop(&mut self) {
+        if self.hold != Hold::Free {
+            let _ = self.cores.allow(&self.allowed);
+        }
     }
 }
 

@@ -152,13 +152,15 @@ impl Worker {
     }
 
     fn handle(&mut self, ready: &[Ready]) -> io::Result<Next> {
-        self.take_tables();
         // Nobody gives a command without waking the worker.
-        if ready.iter().any(|ready| ready.token == WAKE_TOKEN) {
+        let woken = ready.iter().any(|ready| ready.token == WAKE_TOKEN);
+        if woken {
+            // Before every look: what comes after a look has to wake the worker again.
             self.link().wake.clear();
-            if self.take_commands() == Next::Stop {
-                return Ok(Next::Stop);
-            }
+        }
+        self.take_tables();
+        if woken && self.take_commands() == Next::Stop {
+            return Ok(Next::Stop);
         }
         self.take_parcels();
         for event in ready {

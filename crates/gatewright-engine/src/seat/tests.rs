@@ -157,8 +157,7 @@ fn with_one_core_or_a_refusal_there_is_nothing_to_do() {
     let seat = Seat::new(MemoryCores::new(1), Instant::now());
     assert!(seat.unwrap().is_none());
     let mut world = World::new(2);
-    world.machine.refuse();
-    assert!(Seat::new(world.machine.clone(), Instant::now()).is_err());
+    world.machine.refuse(true);
     world.machine.pass(STEP, Duration::ZERO, &[]);
     world.now += STEP;
     let outcome = (0..TURNS).try_for_each(|_| world.seat.turn(|| world.now));
@@ -187,4 +186,54 @@ fn a_real_thread_holds_its_core_while_it_is_busy() {
         seat.turn(Instant::now).unwrap();
     }
     assert_eq!(LinuxCores::new().unwrap().allowed().unwrap(), all);
+}
+
+#[test]
+fn a_thread_that_does_not_wait_stays_whatever_idles_beside_it() {
+    let mut world = World::new(2);
+    world.busy();
+    for _ in 0..6 {
+        world.pass(STEP, 0.6, 0.05, &[0.0, 1.0]);
+    }
+    assert_eq!(world.allowed(), [0]);
+    assert_eq!(world.seat.hold, Hold::On(0));
+}
+
+#[test]
+fn it_stays_when_another_took_the_room_meanwhile() {
+    let mut world = World::new(2);
+    world.busy();
+    world.crowded();
+    world.crowded();
+    assert_eq!(world.seat.hold, Hold::Leaving(0, 1));
+    world.pass(SECOND_LOOK, 0.5, 0.4, &[0.0, 0.1]);
+    assert_eq!(world.seat.hold, Hold::On(0));
+}
+
+#[test]
+fn a_seat_that_is_given_up_leaves_the_thread_free() {
+    let mut world = World::new(2);
+    world.busy();
+    world.crowded();
+    world.crowded();
+    world.machine.refuse(true);
+    world.machine.pass(
+        SECOND_LOOK.mul_f64(0.5),
+        SECOND_LOOK.mul_f64(0.4),
+        &[(1, SECOND_LOOK)],
+    );
+    world.now += SECOND_LOOK;
+    assert!(world.seat.turn(|| world.now).is_err());
+    let machine = world.machine.clone();
+    assert_eq!(machine.allowed().unwrap(), [0]);
+    machine.refuse(false);
+    drop(world);
+    assert_eq!(machine.allowed().unwrap(), [0, 1]);
+}
+
+#[test]
+fn where_a_core_is_not_told_of_there_is_no_choosing() {
+    let machine = MemoryCores::new(2);
+    machine.hide(1);
+    assert!(Seat::new(machine, Instant::now()).is_err());
 }

@@ -48,9 +48,14 @@ impl MemoryCores {
         }
     }
 
-    /// From now on nothing may be changed.
-    pub fn refuse(&self) {
-        lock(&self.0).refuses = true;
+    /// Whether from now on nothing may be changed.
+    pub fn refuse(&self, refuses: bool) {
+        lock(&self.0).refuses = refuses;
+    }
+
+    /// From now on nothing is told of this core.
+    pub fn hide(&self, core: usize) {
+        lock(&self.0).idle.remove(&core);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cores::{Cores, ThreadTimes};
 use crate::sys::{allow_cores, allowed_cores, current_core};
 
 /// Times in `/proc/stat` are in these for every program (`USER_HZ`, proc(5)).
-const TICK: Duration = Duration::from_millis(10);
+const TICK_MS: u64 = 10;
 
 /// The cores, for the thread that made it.
 #[derive(Debug)]
@@ -77,11 +77,11 @@ fn parse_stat(text: &str) -> Vec<(usize, Duration)> {
 fn parse_core(line: &str) -> Option<(usize, Duration)> {
     let mut fields = line.strip_prefix("cpu")?.split(' ');
     let core = fields.next()?.parse().ok()?;
-    let mut behind = fields.skip(3).map(str::parse::<u32>);
+    let mut behind = fields.skip(3).map(str::parse::<u64>);
     let mut next = || behind.next()?.ok();
     // Waiting for a disk is idling as well.
     let ticks = next()?.saturating_add(next()?);
-    Some((core, TICK.saturating_mul(ticks)))
+    Some((core, Duration::from_millis(ticks.saturating_mul(TICK_MS))))
 }
 
 #[cfg(test)]
@@ -109,9 +109,11 @@ mod tests {
             parse_stat("cpu\ncpux 1 2\ncpu3 1 2 3\ncpu4 1 2 3 x 5\n"),
             []
         );
-        let most = Duration::from_millis(10).saturating_mul(u32::MAX);
-        let huge = format!("cpu0 0 0 0 {} {}", u32::MAX, u32::MAX);
-        assert_eq!(parse_stat(&huge), [(0, most)]);
+        let huge = format!("cpu0 0 0 0 {} {}", u64::MAX, u64::MAX);
+        assert_eq!(parse_stat(&huge), [(0, Duration::from_millis(u64::MAX))]);
+        // More than 32 bits of them.
+        let years = [(0, Duration::from_secs(50_000_000))];
+        assert_eq!(parse_stat("cpu0 0 0 0 5000000000 0"), years);
     }
 
     #[test]
