@@ -71,6 +71,8 @@ pub(crate) fn standing(wanted: bool) -> Standing {
     });
     match standing {
         Standing::InUse if !several => Standing::Missing("there is one core only"),
+        // No error of the kernel's.
+        Standing::Refused(0) => Standing::Missing("the system does not tell of all cores"),
         standing => standing,
     }
 }
