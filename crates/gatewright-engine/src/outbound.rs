@@ -148,8 +148,7 @@ impl OutboundPath {
                     if count == 1 && self.lately <= 1 {
                         // Where they come one by one, none waits for a look whether there is
                         // another.
-                        self.sealer.flush(context);
-                        self.hand_over(context.shared);
+                        self.pass_on(context);
                     }
                     if context.outdated() {
                         break;
@@ -170,9 +169,14 @@ impl OutboundPath {
         }
         self.frame = frame;
         self.lately = count;
+        self.pass_on(context);
+        outcome
+    }
+
+    /// Sends what was sealed, and gives the other workers what is theirs.
+    fn pass_on(&mut self, context: &Context<'_>) {
         self.sealer.flush(context);
         self.hand_over(context.shared);
-        outcome
     }
 
     /// Seals what other workers read.

@@ -5,10 +5,11 @@
 //! So a thread that has much to do holds the core that it is on, and gives it up when it has not:
 //! a packet now and then is fastest where the scheduler puts it.
 //!
-//! A thread that has to wait for its core, while another would have room for all that it does,
-//! moves there.  Others may have the same idea at the same time, so it looks again for a moment
+//! A thread that has to wait for its core, while another would be clearly less busy with it, moves
+//! there.  Others may have the same idea at the same time, so it looks again for a moment
 //! before it goes.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ struct Look {
     at: Instant,
     times: ThreadTimes,
     /// Idle time by core; empty when it was not asked for.
-    idle: Vec<(usize, Duration)>,
+    idle: BTreeMap<usize, Duration>,
 }
 
 /// Shares of the time between two looks.
@@ -64,16 +65,16 @@ struct Shares {
 
 /// Whether threads that are started now will hold cores.
 pub(crate) fn standing(wanted: bool) -> Standing {
-    let mut several = false;
-    let standing = Standing::probe(wanted, || {
-        several = Seat::here(Instant::now())?.is_some();
-        Ok(())
-    });
-    match standing {
-        Standing::InUse if !several => Standing::Missing("there is one core only"),
-        // No error of the kernel's.
-        Standing::Refused(0) => Standing::Missing("the system does not tell of all cores"),
-        standing => standing,
+    if !wanted {
+        return Standing::Off;
+    }
+    match Seat::here(Instant::now()) {
+        Ok(Some(_)) => Standing::InUse,
+        Ok(None) => Standing::Missing("there is one core only"),
+        Err(error) => error.raw_os_error().map_or(
+            Standing::Missing("the system does not tell of all cores"),
+            Standing::Refused,
+        ),
     }
 }
 
@@ -92,15 +93,14 @@ impl<C: Cores> Seat<C> {
             return Ok(None);
         }
         let idle = cores.idle()?;
-        let known = |core: &usize| idle.iter().any(|(known, _)| known == core);
-        if !allowed.iter().all(known) {
+        if !allowed.iter().all(|core| idle.contains_key(core)) {
             // Some containers number the cores anew in what they show of the system.
             return Err(io::ErrorKind::Unsupported.into());
         }
         let before = Look {
             at: now,
             times: cores.times()?,
-            idle: Vec::new(),
+            idle: BTreeMap::new(),
         };
         Ok(Some(Self {
             cores,
@@ -112,8 +112,7 @@ impl<C: Cores> Seat<C> {
         }))
     }
 
-    /// After each turn of the worker.  Fails when the system refuses; the thread then runs where
-    /// it did, and there is no use in going on.
+    /// After each turn of the worker.  Fails when the system refuses: there is no use in going on.
     pub(crate) fn turn(&mut self, now: impl FnOnce() -> Instant) -> io::Result<()> {
         self.turns = self.turns.saturating_add(1);
         let wait = match self.hold {
@@ -133,7 +132,7 @@ impl<C: Cores> Seat<C> {
     fn look(&mut self, now: Instant) -> io::Result<()> {
         let times = self.cores.times()?;
         let shares = self.before.shares(now, times);
-        let mut idle = Vec::new();
+        let mut idle = BTreeMap::new();
         match self.hold {
             Hold::Free if shares.ran + shares.waited >= BUSY => self.settle()?,
             Hold::Free => {}
@@ -146,16 +145,15 @@ impl<C: Cores> Seat<C> {
                     self.hold = Hold::Leaving(core, to);
                 }
             }
-            Hold::On(_) => {}
-            Hold::Leaving(core, to) => {
-                let then = self.cores.idle()?;
-                let still = self.roomier(core, now, &shares, &then) == Some(to);
-                if shares.waited >= CROWDED && still {
+            Hold::Leaving(core, to) if shares.waited >= CROWDED => {
+                let idle = self.cores.idle()?;
+                if self.roomier(core, now, &shares, &idle) == Some(to) {
                     self.take(to)?;
                 } else {
                     self.hold = Hold::On(core);
                 }
             }
+            Hold::On(core) | Hold::Leaving(core, _) => self.hold = Hold::On(core),
         }
         self.before = Look {
             at: now,
@@ -213,16 +211,15 @@ impl<C: Cores> Seat<C> {
         core: usize,
         now: Instant,
         shares: &Shares,
-        idle: &[(usize, Duration)],
+        idle: &BTreeMap<usize, Duration>,
     ) -> Option<usize> {
-        let loads = self.before.loads(now, idle);
-        let of = |wanted: usize| loads.iter().find(|(core, _)| *core == wanted);
-        let here = of(core)?.1;
+        let load = |core: usize| self.before.load(core, now, idle);
+        let here = load(core)?;
         let others = self.allowed.iter().filter(|other| **other != core);
-        let (best, load) = others
-            .filter_map(|other| of(*other))
+        let (best, least) = others
+            .filter_map(|other| Some((*other, load(*other)?)))
             .min_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        (load + shares.ran + GAIN < here).then_some(*best)
+        (least + shares.ran + GAIN < here).then_some(best)
     }
 }
 
@@ -244,15 +241,10 @@ impl Look {
         }
     }
 
-    /// How busy the cores were since, that were asked then and now.
-    fn loads(&self, now: Instant, idle: &[(usize, Duration)]) -> Vec<(usize, f64)> {
-        let time = now.saturating_duration_since(self.at);
-        let then = |core: usize| self.idle.iter().find(|(other, _)| *other == core);
-        let load = |(core, now): &(usize, Duration)| {
-            let (_, then) = then(*core)?;
-            Some((*core, 1.0 - share_of(now.saturating_sub(*then), time)))
-        };
-        idle.iter().filter_map(load).collect()
+    /// How busy a core was since, where its idle time is known then and now.
+    fn load(&self, core: usize, now: Instant, idle: &BTreeMap<usize, Duration>) -> Option<f64> {
+        let idled = idle.get(&core)?.saturating_sub(*self.idle.get(&core)?);
+        Some(1.0 - share_of(idled, now.saturating_duration_since(self.at)))
     }
 }
 

@@ -109,8 +109,10 @@ impl Worker {
             if self.handle(&ready)? == Next::Stop {
                 return Ok(());
             }
-            let refused = |seat: &mut Seat<_>| seat.turn(Instant::now).is_err();
-            if seat.as_mut().is_some_and(refused) {
+            if seat
+                .as_mut()
+                .is_some_and(|seat| seat.turn(Instant::now).is_err())
+            {
                 seat = None;
             }
         }

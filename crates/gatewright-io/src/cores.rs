@@ -1,5 +1,6 @@
 //! What a thread can learn of the processor's cores, and of its own way between them.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -27,5 +28,5 @@ pub trait Cores {
     fn times(&mut self) -> io::Result<ThreadTimes>;
 
     /// How long each core had nothing to do, since the machine began; by number, steps of 10 ms.
-    fn idle(&mut self) -> io::Result<Vec<(usize, Duration)>>;
+    fn idle(&mut self) -> io::Result<BTreeMap<usize, Duration>>;
 }

@@ -35,6 +35,18 @@ impl World {
         self.pass(STEP, 0.6, 0.0, &[0.2, 0.5]);
     }
 
+    /// Of two cores the thread holds the first, and is about to go to the second: the first crowded
+    /// look had no idle times to compare with, the second decided.
+    fn leaving() -> Self {
+        let mut world = Self::new(2);
+        world.busy();
+        world.crowded();
+        world.crowded();
+        assert_eq!(world.seat.hold, Hold::Leaving(0, 1));
+        assert_eq!(world.allowed(), [0]);
+        world
+    }
+
     fn crowded(&mut self) {
         self.pass(STEP, 0.5, 0.4, &[0.0, 0.7]);
     }
@@ -79,23 +91,14 @@ fn it_comes_back_to_the_core_that_it_held() {
 
 #[test]
 fn a_crowded_thread_moves_to_where_there_is_room() {
-    let mut world = World::new(2);
-    world.busy();
-    assert_eq!(world.allowed(), [0]);
-    // The first look has no idle times to compare with, the second decides, the third confirms.
-    world.crowded();
-    world.crowded();
-    assert_eq!(world.allowed(), [0]);
+    let mut world = World::leaving();
     world.pass(SECOND_LOOK, 0.5, 0.4, &[0.0, 0.7]);
     assert_eq!(world.allowed(), [1]);
 }
 
 #[test]
 fn it_stays_when_the_crowd_has_gone_at_the_second_look() {
-    let mut world = World::new(2);
-    world.busy();
-    world.crowded();
-    world.crowded();
+    let mut world = World::leaving();
     world.pass(SECOND_LOOK, 0.9, 0.05, &[0.0, 0.7]);
     assert_eq!(world.allowed(), [0]);
     assert_eq!(world.seat.hold, Hold::On(0));
@@ -201,21 +204,14 @@ fn a_thread_that_does_not_wait_stays_whatever_idles_beside_it() {
 
 #[test]
 fn it_stays_when_another_took_the_room_meanwhile() {
-    let mut world = World::new(2);
-    world.busy();
-    world.crowded();
-    world.crowded();
-    assert_eq!(world.seat.hold, Hold::Leaving(0, 1));
+    let mut world = World::leaving();
     world.pass(SECOND_LOOK, 0.5, 0.4, &[0.0, 0.1]);
     assert_eq!(world.seat.hold, Hold::On(0));
 }
 
 #[test]
 fn a_seat_that_is_given_up_leaves_the_thread_free() {
-    let mut world = World::new(2);
-    world.busy();
-    world.crowded();
-    world.crowded();
+    let mut world = World::leaving();
     world.machine.refuse(true);
     world.machine.pass(
         SECOND_LOOK.mul_f64(0.5),

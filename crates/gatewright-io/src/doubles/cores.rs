@@ -84,9 +84,7 @@ impl Cores for MemoryCores {
         Ok(lock(&self.0).times)
     }
 
-    fn idle(&mut self) -> io::Result<Vec<(usize, Duration)>> {
-        let machine = lock(&self.0);
-        let idle = machine.idle.iter();
-        Ok(idle.map(|(core, time)| (*core, *time)).collect())
+    fn idle(&mut self) -> io::Result<BTreeMap<usize, Duration>> {
+        Ok(lock(&self.0).idle.clone())
     }
 }

@@ -1,5 +1,6 @@
 //! The cores as Linux tells of them in `/proc`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -21,11 +22,8 @@ pub struct LinuxCores {
 impl LinuxCores {
     /// For the calling thread.  Fails where the kernel does not count how long threads wait.
     pub fn new() -> io::Result<Self> {
-        let mut cores = Self {
-            times: File::open("/proc/thread-self/schedstat")?,
-        };
-        cores.times()?;
-        Ok(cores)
+        let times = File::open("/proc/thread-self/schedstat")?;
+        Ok(Self { times })
     }
 }
 
@@ -49,7 +47,7 @@ impl Cores for LinuxCores {
         parse_schedstat(text).ok_or_else(unreadable)
     }
 
-    fn idle(&mut self) -> io::Result<Vec<(usize, Duration)>> {
+    fn idle(&mut self) -> io::Result<BTreeMap<usize, Duration>> {
         Ok(parse_stat(&fs::read_to_string("/proc/stat")?))
     }
 }
@@ -70,7 +68,7 @@ fn parse_schedstat(text: &str) -> Option<ThreadTimes> {
 }
 
 /// The lines `cpuN user nice system idle iowait ...` (proc(5)).
-fn parse_stat(text: &str) -> Vec<(usize, Duration)> {
+fn parse_stat(text: &str) -> BTreeMap<usize, Duration> {
     text.lines().filter_map(parse_core).collect()
 }
 
@@ -97,7 +95,7 @@ mod tests {
         let stat = "cpu  10 0 20 300 4 0 5 6 0 0\ncpu0 1 2 3 150 2 0 2 3 0 0\n\
                     cpu11 1 2 3 7 0 0 2 3 0 0\nintr 99 0\n";
         let idle = [(0, 1520), (11, 70)].map(|(core, ms)| (core, Duration::from_millis(ms)));
-        assert_eq!(parse_stat(stat), idle);
+        assert_eq!(parse_stat(stat), BTreeMap::from(idle));
     }
 
     #[test]
@@ -107,12 +105,13 @@ mod tests {
         }
         assert_eq!(
             parse_stat("cpu\ncpux 1 2\ncpu3 1 2 3\ncpu4 1 2 3 x 5\n"),
-            []
+            BTreeMap::new()
         );
         let huge = format!("cpu0 0 0 0 {} {}", u64::MAX, u64::MAX);
-        assert_eq!(parse_stat(&huge), [(0, Duration::from_millis(u64::MAX))]);
+        let most = BTreeMap::from([(0, Duration::from_millis(u64::MAX))]);
+        assert_eq!(parse_stat(&huge), most);
         // More than 32 bits of them.
-        let years = [(0, Duration::from_secs(50_000_000))];
+        let years = BTreeMap::from([(0, Duration::from_secs(50_000_000))]);
         assert_eq!(parse_stat("cpu0 0 0 0 5000000000 0"), years);
     }
 
@@ -121,13 +120,8 @@ mod tests {
         let mut cores = LinuxCores::new().unwrap();
         let allowed = cores.allowed().unwrap();
         assert!(allowed.contains(&cores.here().unwrap()));
-        let known: Vec<usize> = cores
-            .idle()
-            .unwrap()
-            .iter()
-            .map(|(core, _)| *core)
-            .collect();
-        assert!(allowed.iter().all(|core| known.contains(core)));
+        let idle = cores.idle().unwrap();
+        assert!(allowed.iter().all(|core| idle.contains_key(core)));
 
         let last = *allowed.last().unwrap();
         cores.allow(&[last]).unwrap();
