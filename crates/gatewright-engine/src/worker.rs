@@ -315,3 +315,6 @@ fn context<'a>(shared: &'a Shared, tables: &'a Tables, worker: usize) -> Context
         now: shared.now(),
     }
 }
+
+#[cfg(test)]
+mod tests;
