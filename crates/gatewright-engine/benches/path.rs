@@ -87,7 +87,7 @@ impl Socket for BenchSocket {
         let mut waiting = self.waiting.lock().unwrap();
         while let Some((octets, segment)) = waiting.pop_front() {
             batch.push(&octets, segment, self.from, 0);
-            if batch.len() == batch.slots() {
+            if batch.is_full() {
                 break;
             }
         }

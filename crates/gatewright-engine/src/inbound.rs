@@ -98,7 +98,7 @@ impl InboundPath {
                 effect = Effect::Activated;
             }
             self.opened.write_frames(context, &self.batch, tun);
-            if self.batch.len() < self.batch.slots() {
+            if !self.batch.is_full() {
                 break;
             }
         }

@@ -36,6 +36,8 @@ pub struct ReceiveBatch {
     octets: Box<[u8]>,
     meta: Vec<Meta>,
     slots: usize,
+    /// How many the call that filled it could fill.
+    offered: usize,
 }
 
 impl ReceiveBatch {
@@ -46,6 +48,7 @@ impl ReceiveBatch {
             octets: vec![0; slots * STRIDE].into_boxed_slice(),
             meta: Vec::with_capacity(slots),
             slots,
+            offered: slots,
         }
     }
 
@@ -64,14 +67,20 @@ impl ReceiveBatch {
         self.meta.is_empty()
     }
 
+    /// Whether the call that filled it had no room for more.
+    pub fn is_full(&self) -> bool {
+        self.meta.len() == self.offered
+    }
+
     /// Forgets what was received.
     pub fn clear(&mut self) {
         self.meta.clear();
+        self.offered = self.slots;
     }
 
     /// Fills the next slot with a copy, for doubles.  False when it does not fit.
     pub fn push(&mut self, data: &[u8], segment: usize, from: SocketAddr, tos: u8) -> bool {
-        if self.meta.len() == self.slots || data.len() > SLOT_LEN {
+        if self.is_full() || data.len() > SLOT_LEN {
             return false;
         }
         let start = self.meta.len() * STRIDE;
@@ -103,15 +112,19 @@ impl ReceiveBatch {
         &self.octets[start..start + self.meta[index].len]
     }
 
-    /// All slots, for the system call to fill; report each filled one with `push_filled`.
-    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
+    /// Forgets what was received, and gives at most `count` slots for a system call to fill; report
+    /// each filled one with `push_filled`.
+    pub(crate) fn offer(&mut self, count: usize) -> impl Iterator<Item = &mut [u8]> {
+        self.meta.clear();
+        self.offered = self.slots.min(count);
         self.octets
             .chunks_exact_mut(STRIDE)
             .map(|slot| &mut slot[..SLOT_LEN])
+            .take(self.offered)
     }
 
     pub(crate) fn push_filled(&mut self, meta: Meta) {
-        debug_assert!(self.meta.len() < self.slots && meta.len <= SLOT_LEN);
+        debug_assert!(self.meta.len() < self.offered && meta.len <= SLOT_LEN);
         self.meta.push(meta);
     }
 }

@@ -165,7 +165,7 @@ impl Socket for MemorySocket {
         let Some(queue) = queue.filter(|queue| !queue.is_empty()) else {
             return Err(io::ErrorKind::WouldBlock.into());
         };
-        while batch.len() < batch.slots() {
+        while !batch.is_full() {
             let Some(next) = queue.pop_front() else { break };
             batch.push(&next.data, next.data.len(), next.from, next.tos);
         }

@@ -10,8 +10,11 @@ use super::check;
 use crate::receive::{Meta, ReceiveBatch, CONTROL_LEN};
 use crate::socket::{Outgoing, PathReport};
 
-/// Messages of one system call.
+/// Messages of one system call: at most, and where few are likely.  When packets come one by one,
+/// what describes 32 messages to the call is no longer in the caches: filling it for one packet
+/// took a twentieth of the packet's way through a gateway.
 const MAX_MESSAGES: usize = 32;
+const FEW_MESSAGES: usize = 4;
 /// Octets for the control messages UDP_SEGMENT and IP_TOS, 24 each.
 const SEND_CONTROL_LEN: usize = 64;
 
@@ -20,20 +23,31 @@ const SEND_CONTROL_LEN: usize = 64;
 #[repr(C, align(8))]
 struct Control<const N: usize>([u8; N]);
 
-/// One call of recvmmsg: fills the batch's slots from the first.
+/// One call of recvmmsg: fills the batch's slots from the first, where few came the last time
+/// only a few of them.
 pub(crate) fn receive_many(socket: BorrowedFd<'_>, batch: &mut ReceiveBatch) -> io::Result<()> {
-    batch.clear();
+    if batch.len() < FEW_MESSAGES {
+        receive_up_to::<FEW_MESSAGES>(socket, batch)
+    } else {
+        receive_up_to::<MAX_MESSAGES>(socket, batch)
+    }
+}
+
+fn receive_up_to<const N: usize>(
+    socket: BorrowedFd<'_>,
+    batch: &mut ReceiveBatch,
+) -> io::Result<()> {
     // SAFETY: mmsghdr, iovec and the arrays are plain integers and pointers, for which zero bits
     // are a value.
-    let mut headers: [libc::mmsghdr; MAX_MESSAGES] = unsafe { zeroed() };
+    let mut headers: [libc::mmsghdr; N] = unsafe { zeroed() };
     // SAFETY: as above.
-    let mut vectors: [libc::iovec; MAX_MESSAGES] = unsafe { zeroed() };
-    let mut names = [RawAddress::unspecified(); MAX_MESSAGES];
-    let mut controls = MaybeUninit::<[Control<CONTROL_LEN>; MAX_MESSAGES]>::uninit();
+    let mut vectors: [libc::iovec; N] = unsafe { zeroed() };
+    let mut names = [RawAddress::unspecified(); N];
+    let mut controls = MaybeUninit::<[Control<CONTROL_LEN>; N]>::uninit();
     let control_base: *mut Control<CONTROL_LEN> = controls.as_mut_ptr().cast();
 
     let mut count = 0;
-    for (index, slot) in batch.slots_mut().take(MAX_MESSAGES).enumerate() {
+    for (index, slot) in batch.offer(N).enumerate() {
         vectors[index] = libc::iovec {
             iov_base: slot.as_mut_ptr().cast(),
             iov_len: slot.len(),
@@ -43,7 +57,7 @@ pub(crate) fn receive_many(socket: BorrowedFd<'_>, batch: &mut ReceiveBatch) -> 
         header.msg_namelen = size_of::<RawAddress>() as libc::socklen_t;
         header.msg_iov = &mut vectors[index];
         header.msg_iovlen = 1;
-        // SAFETY: `index` is below MAX_MESSAGES, the array's length.
+        // SAFETY: `index` is below N, the array's length.
         header.msg_control = unsafe { control_base.add(index) }.cast();
         header.msg_controllen = CONTROL_LEN as _;
         count += 1;
@@ -137,14 +151,27 @@ pub(crate) fn send_many(
     messages: &[Outgoing],
     with_tos: bool,
 ) -> io::Result<usize> {
-    // SAFETY: as in `receive_many`.
-    let mut headers: [libc::mmsghdr; MAX_MESSAGES] = unsafe { zeroed() };
-    // SAFETY: as in `receive_many`.
-    let mut vectors: [libc::iovec; MAX_MESSAGES] = unsafe { zeroed() };
-    let mut names = [RawAddress::unspecified(); MAX_MESSAGES];
-    let mut controls = [Control([0; SEND_CONTROL_LEN]); MAX_MESSAGES];
+    if messages.len() <= FEW_MESSAGES {
+        send_up_to::<FEW_MESSAGES>(socket, arena, messages, with_tos)
+    } else {
+        send_up_to::<MAX_MESSAGES>(socket, arena, messages, with_tos)
+    }
+}
 
-    let count = messages.len().min(MAX_MESSAGES);
+fn send_up_to<const N: usize>(
+    socket: BorrowedFd<'_>,
+    arena: &[u8],
+    messages: &[Outgoing],
+    with_tos: bool,
+) -> io::Result<usize> {
+    // SAFETY: as in `receive_up_to`.
+    let mut headers: [libc::mmsghdr; N] = unsafe { zeroed() };
+    // SAFETY: as in `receive_up_to`.
+    let mut vectors: [libc::iovec; N] = unsafe { zeroed() };
+    let mut names = [RawAddress::unspecified(); N];
+    let mut controls = [Control([0; SEND_CONTROL_LEN]); N];
+
+    let count = messages.len().min(N);
     for (index, message) in messages.iter().take(count).enumerate() {
         let octets = &arena[message.start..message.start + message.len];
         vectors[index] = libc::iovec {
