@@ -22,6 +22,8 @@ ECHO_REQUEST_V6, ECHO_REPLY_V6 = 128, 129
 TRANSFER_PORT = 5201
 TRANSFER_CHUNK = 1 << 18
 IPPROTO_ICMPV6 = 58
+SO_TIMESTAMPNS = 35
+TIMESPEC = struct.Struct("qq")
 
 
 def internet_checksum(data: bytes) -> int:
@@ -32,6 +34,17 @@ def internet_checksum(data: bytes) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """``at``: when it reached the host, nanoseconds since the epoch.
+
+    The kernel's stamp, as ping(8) takes it: the pinger itself may have to be woken first.
+    """
+
+    sequence: int
+    at: int
 
 
 class Pinger:
@@ -59,17 +72,23 @@ class Pinger:
 
     def receive(self, timeout: float) -> int | None:
         """The sequence number of the next reply; None when none comes in time."""
+        reply = self.receive_reply(timeout)
+        return None if reply is None else reply.sequence
+
+    def receive_reply(self, timeout: float) -> Reply | None:
+        """The next reply; None when none comes in time."""
         end = time.monotonic() + timeout
         while (left := end - time.monotonic()) > 0:
             if not select.select([self._socket], [], [], left)[0]:
                 return None
-            packet = self._socket.recv(65535)
+            packet, ancillary, _, _ = self._socket.recvmsg(65535, socket.CMSG_SPACE(TIMESPEC.size))
             icmp = packet[(packet[0] & 0x0F) * 4 :] if self._ipv4 else packet
             if len(icmp) < 8 or icmp[0] != (ECHO_REPLY if self._ipv4 else ECHO_REPLY_V6):
                 continue
             identifier, sequence = struct.unpack("!HH", icmp[4:8])
             if identifier == self.identifier:
-                return int(sequence)
+                seconds, rest = TIMESPEC.unpack(ancillary[0][2])
+                return Reply(sequence, seconds * 10**9 + rest)
         return None
 
     def close(self) -> None:
@@ -88,8 +107,11 @@ class Pinger:
 
     def _open(self) -> socket.socket:
         if self._ipv4:
-            return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-        return socket.socket(socket.AF_INET6, socket.SOCK_RAW, IPPROTO_ICMPV6)
+            opened = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        else:
+            opened = socket.socket(socket.AF_INET6, socket.SOCK_RAW, IPPROTO_ICMPV6)
+        opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        return opened
 
 
 @dataclass(frozen=True, slots=True)
