@@ -143,6 +143,32 @@ fn a_decision_dies_with_its_generation() {
     assert_eq!(cache.get(7, &one), None);
 }
 
+/// How many of these flows have to be decided when they come in turn, round after round.
+fn misses(cache: &mut FlowCache<u32>, flows: std::ops::Range<u32>) -> usize {
+    let mut misses = 0;
+    for _ in 0..10 {
+        for number in flows.clone() {
+            let flow = flow(number, 2, 17, Some((number as u16, 4500)));
+            if cache.get(7, &flow).is_none() {
+                misses += 1;
+                cache.put(7, &flow, number);
+            }
+        }
+    }
+    misses - flows.len()
+}
+
+#[test]
+fn flows_in_turn_keep_their_places_beside_those_that_are_no_more() {
+    let mut cache = FlowCache::new(4096, 42);
+    for past in 0..20 {
+        let flows = past * 1000..(past + 1) * 1000;
+        // Of 9,000; with one place for each flow it would be one in five.
+        let misses = misses(&mut cache, flows);
+        assert!(misses < 500, "{misses} of the {past}th thousand");
+    }
+}
+
 prop_compose! {
     fn any_selector()(
         ends in (0u32..40, 0u32..40),
@@ -181,6 +207,25 @@ fn reference(entries: &[Entry], flow: &Flow) -> Option<(u32, bool)> {
 }
 
 proptest! {
+    #[test]
+    fn a_cache_gives_the_last_decision_or_none(
+        steps in prop::collection::vec((0u64..3, 0u32..40, any::<bool>()), 0..300),
+        seed in any::<u64>(),
+    ) {
+        let mut cache = FlowCache::new(8, seed);
+        let mut last = std::collections::HashMap::new();
+        for (decision, (generation, number, put)) in steps.into_iter().enumerate() {
+            let flow = flow(number, 2, 6, Some((3, 4)));
+            if put {
+                cache.put(generation, &flow, decision);
+                last.insert(number, (generation, decision));
+                prop_assert_eq!(cache.get(generation, &flow), Some(&decision));
+            } else if let Some(found) = cache.get(generation, &flow) {
+                prop_assert_eq!(last.get(&number), Some(&(generation, *found)));
+            }
+        }
+    }
+
     #[test]
     fn the_index_finds_what_trying_every_entry_finds(
         sides in prop::collection::vec(
