@@ -251,10 +251,12 @@ def _aims(step: Step, *, arriving: bool, counted: str) -> Iterator[_Aim]:
             yield _Aim(ends(one.source, one.destination), one, _verdict(step, member, counted))
         return
     one = _flow(step.lookup.first, arriving=arriving)
-    if step.passes:
-        yield _Aim(step.tables.passes(not arriving), one, "return")
-    else:
-        yield _Aim("", one, f"{step.tables.counts(not arriving, counted)} drop")
+    for before in step.tables.before(not arriving):
+        if step.passes:
+            match = f"{before} {step.tables.passes(not arriving)}".lstrip()
+            yield _Aim(match, one, "return")
+        else:
+            yield _Aim(before, one, f"{step.tables.counts(not arriving, counted)} drop")
 
 
 def _quoted_aims(step: Step, *, arriving: bool, counted: str) -> Iterator[_Aim]:

@@ -24,6 +24,8 @@ OUT = "out"
 IN = "in"
 LEAST = 8
 """Fewer members are written as rules, which people can read."""
+FEW = 4
+"""As many prefixes are compared one after the other sooner than one is looked up in a table."""
 _ELEMENTS_A_LINE = 100
 _ADDRESS_TYPES = {32: "ipv4_addr", 128: "ipv6_addr"}
 
@@ -53,6 +55,16 @@ class Tables:
     shape: Shape
     stem: str
     tables: tuple[Table, ...]
+    few: tuple[tuple[bool, int], ...]
+    """The prefixes of a side that has few of them, of which each member has one: whether it is
+    the local side, and the bits."""
+
+    def before(self, source_is_local: bool) -> list[str]:
+        """What a packet has to match one of, to be in the table at all: most are not.
+
+        One empty match where no side has few prefixes.
+        """
+        return [_header_prefix(self.shape, source_is_local, *each) for each in self.few] or [""]
 
     def passes(self, source_is_local: bool) -> str:
         """Matches the packets of a look-up that lets pass."""
@@ -108,7 +120,16 @@ def _of(lookup: Lookup, used: Counter[str]) -> Tables:
     quoted = tuple(_quoted_element(shape, key) for key in lookup.members)
     definition = f"typeof {_quoted_type(shape)};"
     made.append(Table("set", f"{stem}_quoted", definition, quoted))
-    return Tables(shape, stem, tuple(made))
+    return Tables(shape, stem, tuple(made), _few(lookup))
+
+
+def _few(lookup: Lookup) -> tuple[tuple[bool, int], ...]:
+    sides = [
+        tuple(dict.fromkeys((is_local, key[0 if is_local else 1]) for key in lookup.members))
+        for is_local, _ in _sides(lookup.shape)
+    ]
+    least = min(sides, key=len)
+    return least if len(least) <= FEW else ()
 
 
 def _stem(lookup: Lookup) -> str:
@@ -157,6 +178,13 @@ def _header_key(shape: Shape, source_is_local: bool) -> str:
         whole = bits == shape.width
         parts.append(field if whole else f"({field} & {_address(shape, _mask(shape, bits))})")
     return " . ".join(parts)
+
+
+def _header_prefix(shape: Shape, source_is_local: bool, is_local: bool, bits: int) -> str:
+    family = "ip" if shape.width == 32 else "ip6"
+    field = "saddr" if is_local is source_is_local else "daddr"
+    length = shape.local_bits if is_local else shape.remote_bits
+    return f"{family} {field} {_address(shape, bits)}/{length}"
 
 
 def _quoted_key(shape: Shape, source_is_local: bool) -> str:

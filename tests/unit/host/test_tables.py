@@ -42,15 +42,15 @@ def chain_rules(made: guards.Ruleset, direction: str) -> list[str]:
 def test_a_thousand_entries_are_one_rule_in_each_chain() -> None:
     made = guards.ruleset(policy(*branches(1000)), NAMES, ["wan"])
     assert chain_rules(made, OUT) == [
-        "counter name (ip saddr & 255.255.255.0) . (ip daddr & 255.255.255.0) "
+        f"ip saddr {HERE} counter name (ip saddr & 255.255.255.0) . (ip daddr & 255.255.255.0) "
         "map @protect_4_24_24_out drop"
     ]
     assert chain_rules(made, IN) == [
-        "counter name (ip daddr & 255.255.255.0) . (ip saddr & 255.255.255.0) "
+        f"ip daddr {HERE} counter name (ip daddr & 255.255.255.0) . (ip saddr & 255.255.255.0) "
         "map @protect_4_24_24_in drop"
     ]
     assert made.chains["strayed"][0] == (
-        "counter name (ip daddr & 255.255.255.0) . (ip saddr & 255.255.255.0) "
+        f"ip daddr {HERE} counter name (ip daddr & 255.255.255.0) . (ip saddr & 255.255.255.0) "
         "map @protect_4_24_24_out drop"
     )
     assert list(made.chains["errors_out"]) == [
@@ -64,6 +64,26 @@ def test_a_thousand_entries_are_one_rule_in_each_chain() -> None:
     assert "{ 0xc0a80a00 . 0x0a000000, " in made.text
 
 
+@pytest.mark.parametrize(("own", "far"), [(tables.FEW, 10), (tables.FEW + 1, 10), (10, 2)])
+def test_few_prefixes_of_a_side_are_compared_before_anything_is_looked_up(
+    own: int, far: int
+) -> None:
+    networks = product(range(own), range(far))
+    ends = [(f"192.168.{here}.0/24", f"10.0.{there}.0/24") for here, there in networks]
+    made = guards.ruleset(policy(*(entry(i, *each) for i, each in enumerate(ends, 1))), NAMES)
+    look = (
+        "counter name (ip daddr & 255.255.255.0) . (ip saddr & 255.255.255.0) "
+        "map @protect_4_24_24_in drop"
+    )
+    if own <= tables.FEW:
+        expected = [f"ip daddr 192.168.{here}.0/24 {look}" for here in range(own)]
+    elif far <= tables.FEW:
+        expected = [f"ip saddr 10.0.{there}.0/24 {look}" for there in range(far)]
+    else:
+        expected = [look]
+    assert chain_rules(made, IN) == expected
+
+
 def test_few_entries_stay_rules() -> None:
     made = guards.ruleset(policy(*branches(tables.LEAST - 1)), NAMES)
     assert made.tables == frozenset()
@@ -74,7 +94,8 @@ def test_permitted_networks_are_a_set_before_what_they_are_taken_from() -> None:
     permitted = branches(20, Action.BYPASS)
     made = guards.ruleset(policy(*permitted, entry(99, HERE, "10.0.0.0/8")), NAMES)
     assert chain_rules(made, OUT) == [
-        "(ip saddr & 255.255.255.0) . (ip daddr & 255.255.255.0) @bypass_4_24_24 return",
+        f"ip saddr {HERE} (ip saddr & 255.255.255.0) . (ip daddr & 255.255.255.0) "
+        "@bypass_4_24_24 return",
         f"ip saddr {HERE} ip daddr 10.0.0.0/8 counter name protect_out_99 drop",
     ]
 
@@ -84,7 +105,8 @@ def test_a_side_that_is_everything_is_not_part_of_the_key() -> None:
     wide = [entry(each + 20, "0.0.0.0/0", f"10.0.1.{each}/32") for each in range(1, 10)]
     made = guards.ruleset(policy(*hosts, *wide), NAMES)
     assert chain_rules(made, OUT) == [
-        "counter name (ip saddr & 255.255.255.0) . ip daddr map @protect_4_24_32_out drop",
+        f"ip saddr {HERE} counter name (ip saddr & 255.255.255.0) . ip daddr "
+        "map @protect_4_24_32_out drop",
         "counter name ip daddr map @protect_4_0_32_internet_out drop",
     ]
     assert "map inet gatewright protect_4_0_32_internet_out { type ipv4_addr : counter; }" in (
@@ -101,8 +123,8 @@ def test_entries_of_one_port_are_one_table_with_their_fragments() -> None:
     key = "(ip saddr & 255.255.255.0) . (ip daddr & 255.255.255.0)"
     drop = f"counter name {key} map @discard_4_24_24_p6_d25_25_out drop"
     assert chain_rules(made, OUT) == [
-        f"meta l4proto 6 th dport 25 {drop}",
-        f"meta l4proto 6 ip frag-off & 0x1fff != 0 {drop}",
+        f"ip saddr {HERE} meta l4proto 6 th dport 25 {drop}",
+        f"ip saddr {HERE} meta l4proto 6 ip frag-off & 0x1fff != 0 {drop}",
     ]
     names = [each.name for each in guards.counters(policy(*mail))]
     assert names[-2:] == ["discard_out_errors", "discard_in_errors"]
