@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hint::black_box;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
 use std::sync::Arc;
@@ -208,6 +209,11 @@ impl Association {
         }
     }
 
+    /// Reads what a packet needs, but for what is behind `live`; see [`SealContext::prefetch`].
+    pub(crate) fn prefetch(&self) {
+        black_box((self.transport.remote, Arc::as_ptr(&self.live)));
+    }
+
     /// Octets of the largest inner packet that fits now.
     pub(crate) fn inner_mtu(&self, now: u64) -> usize {
         self.overhead.max_inner_len(self.path.mtu(now))
@@ -228,6 +234,25 @@ fn overhead(algorithm: Algorithm, transport: &Transport) -> Overhead {
 }
 
 impl Live {
+    /// Reads what an outbound packet needs; see [`SealContext::prefetch`].
+    pub(crate) fn prefetch_outbound(&self) {
+        black_box((
+            self.seal.spi(),
+            self.sequence.last_taken(),
+            self.sent.totals(),
+            self.outbound(),
+        ));
+    }
+
+    pub(crate) fn prefetch_inbound(&self) {
+        black_box((
+            self.open.spi(),
+            self.replay.top(),
+            self.received.totals(),
+            self.inbound_expired(),
+        ));
+    }
+
     pub(crate) fn outbound(&self) -> Outbound {
         match self.outbound.load(Ordering::Acquire) {
             0 => Outbound::Standby,

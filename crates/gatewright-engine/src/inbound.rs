@@ -1,6 +1,7 @@
 //! From the peers to the TUN device.
 //!
-//! 1. `receive`: datagrams are received in batches, merged ones cut into their parts.
+//! 1. `receive`: datagrams are received in batches, merged ones cut into their parts; `prefetch`
+//!    has their SAs' state brought into the caches.
 //! 2. `process_udp`: IKE messages go up, keepalives are counted; `process_protocol_50` takes the
 //!    outer header off.
 //! 3. `process_esp`: the pair of the SPI is found; encapsulation and lifetime are checked.
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use gatewright_esp::outer::{decapsulate_ecn, Ecn};
 use gatewright_esp::{OpenError, Payload};
-use gatewright_io::{Encapsulation, ReceiveBatch, Tun, TunOffload};
+use gatewright_io::{Datagram, Encapsulation, ReceiveBatch, Tun, TunOffload};
 use gatewright_packet::mss::is_syn;
 use gatewright_packet::{set_traffic_class, FlowKey, IpPacket, Ipv4Packet};
 use gatewright_spd::Fit;
@@ -37,6 +38,9 @@ use crate::outbound::Context;
 const SLOTS: usize = 32;
 /// System calls in one go, so that the other direction gets its turn.
 const BUDGET: usize = 8;
+/// Datagrams whose pairs are looked at ahead: enough to wait for their memory at once, and so few
+/// that it is still there when their turn comes.
+const AHEAD: usize = 16;
 /// A NAT keepalive (RFC 3948 section 2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
 /// Octets before an IKE message on the NAT traversal port (RFC 3948 section 2.2).
@@ -45,8 +49,23 @@ const NON_ESP_MARKER: [u8; 4] = [0; 4];
 /// The inbound half of a worker.
 pub(crate) struct InboundPath {
     batch: ReceiveBatch,
+    parts: Vec<Part>,
     opened: Opened,
     outbox: Outbox<Arrival>,
+}
+
+/// Where in the batch a datagram lies: a slot of its own, or a part of one.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    slot: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Part {
+    fn range(self) -> Range<usize> {
+        self.start..self.end
+    }
 }
 
 /// Where a datagram came from and to.
@@ -72,6 +91,7 @@ impl InboundPath {
     pub(crate) fn new(offload: TunOffload, workers: usize) -> Self {
         Self {
             batch: ReceiveBatch::new(SLOTS),
+            parts: Vec::new(),
             opened: Opened::new(offload),
             outbox: Outbox::new(workers),
         }
@@ -133,33 +153,92 @@ impl InboundPath {
     }
 
     fn process_batch(&mut self, context: &Context<'_>, slot: &SocketSlot) -> Effect {
+        let parts = self.take_parts(context);
         let mut effect = Effect::None;
-        for index in 0..self.batch.len() {
-            let datagram = self.batch.datagram(index);
-            let arrival = Arrival {
-                local: slot.socket.local(),
-                from: datagram.from,
-                encapsulation: slot.socket.encapsulation(),
-                tos: datagram.tos,
-            };
-            if datagram.data.is_empty() {
-                context.counters.drop_one(DropReason::MalformedEsp);
-            }
-            let segment = datagram.segment.max(1);
-            for (part, data) in datagram.data.chunks_mut(segment).enumerate() {
-                let owner = owner_of(context, data, arrival);
-                if owner != context.worker {
-                    lay_aside(&mut self.outbox, context, owner, data, arrival);
-                    continue;
-                }
-                let place = (index, part * segment);
-                if self.opened.process(context, data, arrival, place) == Effect::Activated {
+        for some in parts.chunks(AHEAD) {
+            let datagrams = some
+                .iter()
+                .map(|part| &self.batch.octets(part.slot)[part.range()]);
+            prefetch(context, slot, datagrams);
+            for part in some {
+                if self.process_part(context, slot, *part) == Effect::Activated {
                     effect = Effect::Activated;
                 }
             }
         }
+        self.parts = parts;
         effect
     }
+
+    /// What was received, merged datagrams by themselves.
+    fn take_parts(&mut self, context: &Context<'_>) -> Vec<Part> {
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.clear();
+        for slot in 0..self.batch.len() {
+            let Datagram { data, segment, .. } = self.batch.datagram(slot);
+            if data.is_empty() {
+                context.counters.drop_one(DropReason::MalformedEsp);
+            }
+            let segment = segment.max(1);
+            parts.extend((0..data.len()).step_by(segment).map(|start| Part {
+                slot,
+                start,
+                end: data.len().min(start + segment),
+            }));
+        }
+        parts
+    }
+
+    fn process_part(&mut self, context: &Context<'_>, slot: &SocketSlot, part: Part) -> Effect {
+        let datagram = self.batch.datagram(part.slot);
+        let arrival = Arrival {
+            local: slot.socket.local(),
+            from: datagram.from,
+            encapsulation: slot.socket.encapsulation(),
+            tos: datagram.tos,
+        };
+        let data = &mut datagram.data[part.range()];
+        let owner = owner_of(context, data, arrival);
+        if owner != context.worker {
+            lay_aside(&mut self.outbox, context, owner, data, arrival);
+            return Effect::None;
+        }
+        self.opened
+            .process(context, data, arrival, (part.slot, part.start))
+    }
+}
+
+/// Reads what the pairs of these datagrams need, at most [`AHEAD`], before the first is used.
+///
+/// With thousands of SAs that is not in the caches, and each step to it (table, pair, what changes,
+/// keys) says where the next one lies.  So each is taken for all of them: their memory is waited
+/// for once a step, and not once a step and packet.
+fn prefetch<'a>(
+    context: &Context<'_>,
+    slot: &SocketSlot,
+    datagrams: impl Iterator<Item = &'a [u8]>,
+) {
+    let encapsulation = slot.socket.encapsulation();
+    let ipv4 = slot.socket.local().is_ipv4();
+    let mut last = None;
+    let mut pairs = [None; AHEAD];
+    for (place, data) in pairs.iter_mut().zip(datagrams) {
+        let spi = spi_of(data, encapsulation, ipv4);
+        if spi != last {
+            *place = spi.and_then(|spi| context.tables.inbound.get(spi));
+            last = spi;
+        }
+    }
+    let pairs = || pairs.iter().flatten();
+    pairs().for_each(|pair| pair.prefetch());
+    pairs().for_each(|pair| {
+        pair.live.prefetch_inbound();
+        pair.selectors.prefetch();
+    });
+    pairs().for_each(|pair| {
+        pair.live.open.prefetch();
+        pair.live.replay.prefetch();
+    });
 }
 
 /// The worker that is to open a datagram; this one for what is no ESP of an SA that exists.
@@ -167,18 +246,21 @@ fn owner_of(context: &Context<'_>, data: &[u8], arrival: Arrival) -> usize {
     if context.shared.links.count() == 1 {
         return context.worker;
     }
-    let start = match (arrival.encapsulation, arrival.local) {
-        (Encapsulation::Protocol50, SocketAddr::V4(_)) => {
-            let header_words = data.first().map_or(0, |octet| octet & 0x0f);
-            usize::from(header_words) * 4
-        }
-        _ => 0,
-    };
-    let Some(spi) = data.get(start..).and_then(|esp| esp.first_chunk()) else {
+    let Some(spi) = spi_of(data, arrival.encapsulation, arrival.local.is_ipv4()) else {
         return context.worker;
     };
     let mut newer = None;
-    pair_of(context, u32::from_be_bytes(*spi), &mut newer).map_or(context.worker, |pair| pair.owner)
+    pair_of(context, spi, &mut newer).map_or(context.worker, |pair| pair.owner)
+}
+
+/// The SPI of what may be an ESP packet; an IPv4 socket of protocol 50 gives its outer header too.
+fn spi_of(data: &[u8], encapsulation: Encapsulation, ipv4: bool) -> Option<u32> {
+    let start = match encapsulation {
+        Encapsulation::Protocol50 if ipv4 => usize::from(data.first()? & 0x0f) * 4,
+        Encapsulation::Protocol50 | Encapsulation::Udp => 0,
+    };
+    let spi = data.get(start..)?.first_chunk()?;
+    Some(u32::from_be_bytes(*spi))
 }
 
 /// The pair of an SPI.  `newer` holds the tables that it is found in when it was installed since

@@ -37,6 +37,7 @@ mod runtime;
 mod sealing;
 mod seat;
 mod settings;
+mod stash;
 mod waiting;
 mod worker;
 

@@ -1,6 +1,7 @@
 //! From the TUN device to the peers.
 //!
-//! 1. `read_frames`: frames are read until there is none, at most a budget of them.
+//! 1. `read_frames`: frames are read until there is none, at most a budget of them; small ones are
+//!    taken together, `prefetch` has their SAs' state brought into the caches.
 //! 2. `process_frame`: the IP packet in it is checked, and its flow is read.  With offload it is
 //!    many packets of one flow in one.
 //! 3. `decide`: the flow cache, else the SPD: protect, or drop by name.
@@ -33,12 +34,11 @@ use crate::event::Event;
 use crate::handover::{Outbox, Parcel};
 use crate::rate::RateLimit;
 use crate::sealing::Sealer;
+use crate::stash::{self, Stash};
 use crate::waiting::Waiting;
 
 /// Frames read in one go, so that the other direction gets its turn.
 const BUDGET: usize = 64;
-/// The largest frame.
-const FRAME_LEN: usize = VNET_HEADER_LEN + 65_535;
 /// Flows whose pair is remembered.
 const CACHED_FLOWS: usize = 4096;
 
@@ -69,7 +69,7 @@ impl Context<'_> {
 
 /// The outbound half of a worker.
 pub(crate) struct OutboundPath {
-    frame: Box<[u8]>,
+    stash: Stash,
     /// How many frames the last go read.
     lately: usize,
     cache: FlowCache<Arc<Association>>,
@@ -115,7 +115,7 @@ impl OutboundPath {
     pub(crate) fn new(shared: &Shared, seed: u64) -> Self {
         let settings = &shared.settings;
         Self {
-            frame: vec![0; FRAME_LEN].into_boxed_slice(),
+            stash: Stash::new(),
             lately: 0,
             cache: FlowCache::new(CACHED_FLOWS, seed),
             waiting: Waiting::new(
@@ -136,22 +136,26 @@ impl OutboundPath {
         context: &Context<'_>,
         tun: &mut dyn Tun,
     ) -> io::Result<bool> {
-        let mut frame = std::mem::take(&mut self.frame);
         let mut outcome = Ok(true);
         let mut count = 0;
         while count < BUDGET {
-            match tun.read(&mut frame) {
+            let Some(room) = self.stash.room() else {
+                self.process_stash(context, tun);
+                if context.outdated() {
+                    break;
+                }
+                continue;
+            };
+            match tun.read(room) {
                 Ok(len) => {
                     count += 1;
                     context.counters.add(Count::TunFramesRead, 1);
-                    self.process_frame(context, &frame[..len], tun, Origin::Device);
+                    self.stash.add(len);
                     if count == 1 && self.lately <= 1 {
                         // Where they come one by one, none waits for a look whether there is
                         // another.
+                        self.process_stash(context, tun);
                         self.pass_on(context);
-                    }
-                    if context.outdated() {
-                        break;
                     }
                 }
                 Err(error) => {
@@ -167,10 +171,40 @@ impl OutboundPath {
                 }
             }
         }
-        self.frame = frame;
         self.lately = count;
+        self.process_stash(context, tun);
         self.pass_on(context);
         outcome
+    }
+
+    /// Takes what was read to the arena or to its end.
+    fn process_stash(&mut self, context: &Context<'_>, tun: &mut dyn Tun) {
+        let mut stash = std::mem::take(&mut self.stash);
+        if stash.len() > 1 {
+            self.prefetch(context, &stash);
+        }
+        for frame in stash.frames() {
+            self.process_frame(context, frame, tun, Origin::Device);
+        }
+        stash.clear();
+        self.stash = stash;
+    }
+
+    /// Reads what the pairs of several flows need, one step after the other for all of them, before
+    /// the first is used; as on the way in.
+    fn prefetch(&self, context: &Context<'_>, stash: &Stash) {
+        let generation = context.tables.generation;
+        let mut pairs = [None; stash::FRAMES];
+        for (place, frame) in pairs.iter_mut().zip(stash.frames()) {
+            if let Ok(segments) = parse_frame(frame) {
+                let flow = Flow::from(FlowKey::of(segments.packet()));
+                *place = self.cache.peek(generation, &flow);
+            }
+        }
+        let pairs = || pairs.iter().flatten();
+        pairs().for_each(|pair| pair.prefetch());
+        pairs().for_each(|pair| pair.live.prefetch_outbound());
+        pairs().for_each(|pair| pair.live.seal.prefetch());
     }
 
     /// Sends what was sealed, and gives the other workers what is theirs.

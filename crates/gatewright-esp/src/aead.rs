@@ -41,6 +41,12 @@ impl AeadKey {
         Ok(Self { code, salt })
     }
 
+    pub fn prefetch(&self) {
+        if let Code::IpsecMb(key) = &self.code {
+            key.prefetch();
+        }
+    }
+
     /// Encrypts `body` where it lies and writes the ICV.
     pub fn seal(
         &self,

@@ -65,6 +65,13 @@ impl CipherKey {
             _ => CbcKey::new(cipher, key, direction).map(|key| Self::Cbc(Box::new(key))),
         }
     }
+
+    /// As [`crate::SealContext::prefetch`]; where the key's memory is not ours to read, nothing.
+    pub fn prefetch(&self) {
+        if let Self::Aead(key) = self {
+            key.prefetch();
+        }
+    }
 }
 
 impl CbcKey {

@@ -94,6 +94,11 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {}
 
 impl OpenContext {
+    /// As [`crate::SealContext::prefetch`].
+    pub fn prefetch(&self) {
+        self.cipher.prefetch();
+    }
+
     /// Schedules the keys.  `gcm` chooses the code for AES-GCM.
     ///
     /// # Errors

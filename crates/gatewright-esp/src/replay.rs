@@ -76,6 +76,12 @@ impl ReplayWindow {
         self.top.load(Ordering::Acquire)
     }
 
+    /// Reads what the next packet is likely to need; see [`crate::SealContext::prefetch`].
+    pub fn prefetch(&self) {
+        let word = self.place(self.top() + 1).0;
+        core::hint::black_box(word.map(|word| word.load(Ordering::Relaxed)));
+    }
+
     /// Infers the whole sequence number from the 32 bits in the packet and tells whether it may
     /// still be accepted.  Changes nothing.
     ///

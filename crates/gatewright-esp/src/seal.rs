@@ -21,7 +21,8 @@ pub struct SealContext {
     esn: bool,
     cipher: CipherKey,
     authenticator: Option<Authenticator>,
-    ivs: IvSource,
+    /// With a CBC cipher alone, and not among what every packet needs: it is large.
+    ivs: Option<Box<IvSource>>,
 }
 
 /// Unpredictable IVs for CBC: the sequence number, encrypted under a key of its own
@@ -97,13 +98,18 @@ impl SealContext {
             Some(integrity) => Some(Authenticator::new(integrity, keys.integrity())?),
             None => None,
         };
+        let cipher = CipherKey::new(algorithm.cipher(), keys.encryption(), Direction::Seal, gcm)?;
+        let ivs = match cipher {
+            CipherKey::Cbc(_) => Some(Box::new(IvSource::new(iv_seed)?)),
+            CipherKey::Aead(_) | CipherKey::Null => None,
+        };
         Ok(Self {
             algorithm,
             spi,
             esn,
-            cipher: CipherKey::new(algorithm.cipher(), keys.encryption(), Direction::Seal, gcm)?,
+            cipher,
             authenticator,
-            ivs: IvSource::new(iv_seed)?,
+            ivs,
         })
     }
 
@@ -123,6 +129,12 @@ impl SealContext {
     #[must_use]
     pub const fn esn(&self) -> bool {
         self.esn
+    }
+
+    /// Reads what a short packet needs of the keys, all of it at once: with thousands of SAs it is
+    /// not in the caches, and on the way of a packet one wait would follow the other.
+    pub fn prefetch(&self) {
+        self.cipher.prefetch();
     }
 
     /// Seals the packet `buf[inner]` where it lies and returns the range of the ESP packet in
@@ -182,7 +194,10 @@ impl SealContext {
         match self.cipher {
             // A counter: unique for the key, as a GCM IV has to be (RFC 4106 section 3.1).
             CipherKey::Aead(..) => iv.copy_from_slice(&seq.to_be_bytes()),
-            CipherKey::Cbc(_) => self.ivs.fill(seq, iv).map_err(|_| SealError::Crypto)?,
+            CipherKey::Cbc(_) => {
+                let ivs = self.ivs.as_ref().ok_or(SealError::Crypto)?;
+                ivs.fill(seq, iv).map_err(|_| SealError::Crypto)?;
+            }
             CipherKey::Null => {}
         }
         Ok(())

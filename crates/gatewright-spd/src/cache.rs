@@ -41,12 +41,16 @@ impl<T: Clone> FlowCache<T> {
 
     /// The decision for `flow` in this generation.
     pub fn get(&mut self, generation: u64, flow: &Flow) -> Option<&T> {
-        let place = self.find(self.first(flow), |place| {
-            place.generation == generation && place.flow == *flow
-        })?;
+        let place = self.holding(generation, flow)?;
         let place = self.places[place].as_mut()?;
         place.used = true;
         Some(&place.decision)
+    }
+
+    /// As `get`, but a look that is no use of the decision.
+    pub fn peek(&self, generation: u64, flow: &Flow) -> Option<&T> {
+        let place = self.holding(generation, flow)?;
+        Some(&self.places[place].as_ref()?.decision)
     }
 
     /// Remembers a decision.
@@ -70,6 +74,12 @@ impl<T: Clone> FlowCache<T> {
             decision,
             used: true,
         });
+    }
+
+    fn holding(&self, generation: u64, flow: &Flow) -> Option<usize> {
+        self.find(self.first(flow), |place| {
+            place.generation == generation && place.flow == *flow
+        })
     }
 
     fn find(&self, first: usize, wanted: impl Fn(&Place<T>) -> bool) -> Option<usize> {

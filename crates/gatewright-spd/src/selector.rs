@@ -142,6 +142,13 @@ impl Selectors {
         }
     }
 
+    /// Reads the first range of each side, so that what follows does not wait for one after the
+    /// other.
+    pub fn prefetch(&self) {
+        let first = |side: &[Selector]| side.first().map(|range| range.first);
+        std::hint::black_box((first(&self.local), first(&self.remote)));
+    }
+
     /// The ranges of the far side.
     pub fn remote(&self) -> &[Selector] {
         &self.remote
