@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use gatewright_esp::outer::{decapsulate_ecn, Ecn};
 use gatewright_esp::{OpenError, Payload};
-use gatewright_io::{Datagram, Encapsulation, ReceiveBatch, Tun, TunOffload};
+use gatewright_io::{Encapsulation, ReceiveBatch, Tun, TunOffload};
 use gatewright_packet::mss::is_syn;
 use gatewright_packet::{set_traffic_class, FlowKey, IpPacket, Ipv4Packet};
 use gatewright_spd::Fit;
@@ -33,6 +33,7 @@ use crate::event::Event;
 use crate::handover::{Outbox, Parcel};
 use crate::opened::{Location, Opened};
 use crate::outbound::Context;
+use crate::parts::{Part, Walk};
 
 /// Datagrams of one system call.
 const SLOTS: usize = 32;
@@ -49,23 +50,8 @@ const NON_ESP_MARKER: [u8; 4] = [0; 4];
 /// The inbound half of a worker.
 pub(crate) struct InboundPath {
     batch: ReceiveBatch,
-    parts: Vec<Part>,
     opened: Opened,
     outbox: Outbox<Arrival>,
-}
-
-/// Where in the batch a datagram lies: a slot of its own, or a part of one.
-#[derive(Debug, Clone, Copy)]
-struct Part {
-    slot: usize,
-    start: usize,
-    end: usize,
-}
-
-impl Part {
-    fn range(self) -> Range<usize> {
-        self.start..self.end
-    }
 }
 
 /// Where a datagram came from and to.
@@ -91,7 +77,6 @@ impl InboundPath {
     pub(crate) fn new(offload: TunOffload, workers: usize) -> Self {
         Self {
             batch: ReceiveBatch::new(SLOTS),
-            parts: Vec::new(),
             opened: Opened::new(offload),
             outbox: Outbox::new(workers),
         }
@@ -153,40 +138,22 @@ impl InboundPath {
     }
 
     fn process_batch(&mut self, context: &Context<'_>, slot: &SocketSlot) -> Effect {
-        let parts = self.take_parts(context);
         let mut effect = Effect::None;
-        for some in parts.chunks(AHEAD) {
-            let datagrams = some
-                .iter()
-                .map(|part| &self.batch.octets(part.slot)[part.range()]);
-            prefetch(context, slot, datagrams);
-            for part in some {
+        let mut walk = Walk::default();
+        let mut parts = [Part::default(); AHEAD];
+        loop {
+            let count = walk.take(&mut self.batch, &mut parts);
+            if count == 0 {
+                return effect;
+            }
+            let parts = &parts[..count];
+            prefetch(context, slot, parts.iter().map(|part| part.of(&self.batch)));
+            for part in parts {
                 if self.process_part(context, slot, *part) == Effect::Activated {
                     effect = Effect::Activated;
                 }
             }
         }
-        self.parts = parts;
-        effect
-    }
-
-    /// What was received, merged datagrams by themselves.
-    fn take_parts(&mut self, context: &Context<'_>) -> Vec<Part> {
-        let mut parts = std::mem::take(&mut self.parts);
-        parts.clear();
-        for slot in 0..self.batch.len() {
-            let Datagram { data, segment, .. } = self.batch.datagram(slot);
-            if data.is_empty() {
-                context.counters.drop_one(DropReason::MalformedEsp);
-            }
-            let segment = segment.max(1);
-            parts.extend((0..data.len()).step_by(segment).map(|start| Part {
-                slot,
-                start,
-                end: data.len().min(start + segment),
-            }));
-        }
-        parts
     }
 
     fn process_part(&mut self, context: &Context<'_>, slot: &SocketSlot, part: Part) -> Effect {
@@ -197,7 +164,7 @@ impl InboundPath {
             encapsulation: slot.socket.encapsulation(),
             tos: datagram.tos,
         };
-        let data = &mut datagram.data[part.range()];
+        let data = &mut datagram.data[part.start..part.end];
         let owner = owner_of(context, data, arrival);
         if owner != context.worker {
             lay_aside(&mut self.outbox, context, owner, data, arrival);

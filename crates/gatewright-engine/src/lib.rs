@@ -31,6 +31,7 @@ mod mss;
 mod opened;
 mod outbound;
 mod owners;
+mod parts;
 mod path;
 mod rate;
 mod runtime;

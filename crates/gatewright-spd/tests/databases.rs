@@ -208,6 +208,31 @@ fn reference(entries: &[Entry], flow: &Flow) -> Option<(u32, bool)> {
 
 proptest! {
     #[test]
+    fn a_map_holds_what_was_put_in_and_not_taken_out(
+        // Few numbers, so that many fall into one part and are replaced.
+        steps in prop::collection::vec((0u32..600, any::<bool>()), 0..600),
+    ) {
+        let mut map = SnapshotMap::default();
+        let mut model = std::collections::BTreeMap::new();
+        for (value, (number, put)) in steps.into_iter().enumerate() {
+            let number = number.wrapping_mul(0x0101_0101);
+            if put {
+                prop_assert_eq!(map.insert(number, value), model.insert(number, value));
+            } else {
+                prop_assert_eq!(map.remove(number), model.remove(&number));
+            }
+            prop_assert_eq!(map.get(number), model.get(&number));
+        }
+        prop_assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));
+        prop_assert!(model.iter().all(|(number, value)| map.get(*number) == Some(value)));
+        let mut values: Vec<_> = map.values().copied().collect();
+        values.sort_unstable();
+        let mut expected: Vec<_> = model.into_values().collect();
+        expected.sort_unstable();
+        prop_assert_eq!(values, expected);
+    }
+
+    #[test]
     fn a_cache_gives_the_last_decision_or_none(
         steps in prop::collection::vec((0u64..3, 0u32..40, any::<bool>()), 0..300),
         seed in any::<u64>(),
