@@ -60,8 +60,8 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether there are newer tables.  They are looked at between two frames: a batch may take
-    /// long where cores are short, and an SA must not be used long after it was replaced.
+    /// Whether there are newer tables.  They are looked at between two stashes of frames: a batch may
+    /// take long where cores are short, and an SA must not be used long after it was replaced.
     pub(crate) fn outdated(&self) -> bool {
         self.shared.newer_tables(self.tables.generation).is_some()
     }
