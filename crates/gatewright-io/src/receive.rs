@@ -52,11 +52,6 @@ impl ReceiveBatch {
         }
     }
 
-    /// How many slots there are.
-    pub fn slots(&self) -> usize {
-        self.slots
-    }
-
     /// How many slots are filled.
     pub fn len(&self) -> usize {
         self.meta.len()
