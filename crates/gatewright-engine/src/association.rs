@@ -244,6 +244,7 @@ impl Live {
         ));
     }
 
+    /// Reads what an inbound packet needs; see [`SealContext::prefetch`].
     pub(crate) fn prefetch_inbound(&self) {
         black_box((
             self.open.spi(),

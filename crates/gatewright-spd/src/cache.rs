@@ -2,8 +2,8 @@
 
 use crate::flow::{Flow, Version};
 
-/// Places that a flow can stand in: with 1,000 flows in 4,096 places one in a hundred finds none,
-/// where with one place each it is one in five.
+/// Places that a flow can stand in: of 1,000 flows in turn in 4,096 places one in fifty is decided
+/// anew each time, where with one place each it is one in five.
 const WAYS: usize = 4;
 
 /// A set-associative cache: four places a flow, each flow with an order of its own in which it takes
