@@ -2,12 +2,13 @@
 //!
 //! The kernel's scheduler places a thread anew at each wake-up, thousands of times a second under
 //! load: near the one who woke it, often behind that one, while another core has nothing to do.
-//! So a thread that has much to do holds the core that it is on, and gives it up when it has not:
-//! a packet now and then is fastest where the scheduler puts it.
-//!
-//! A thread that has to wait for its core, while another would be clearly less busy with it, moves
-//! there.  Others may have the same idea at the same time, so it looks again for a moment
+//! So a thread that has much to do holds the core that it is on, and gives it up when it has not.
+//! One that has to wait for its core, while another would be less busy with it, moves there.  Others may have the same idea at the same time, so it looks again for a moment
 //! before it goes.
+//!
+//! A thread with little to do is put on a core that sleeps, and waking that one takes longer than
+//! all that is done with the packet.  The core that the packet arrived on is awake: so a thread
+//! with little to do, but that often, sits where packets arrive (`arrivals`).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,19 +16,32 @@ use std::time::{Duration, Instant};
 
 use gatewright_io::{Cores, LinuxCores, Standing, ThreadTimes};
 
+mod arrivals;
+
+use arrivals::{Arrivals, Place};
+
 /// Turns of the worker before a thread that holds no core looks at its times.
 const TURNS: u32 = 64;
-/// The shortest times to judge by: holding none, holding one, and before moving.
+/// The shortest times to judge by: on no core of its own, on one, and before moving.
 const FREE_LOOK: Duration = Duration::from_millis(40);
 const HELD_LOOK: Duration = Duration::from_millis(200);
 const SECOND_LOOK: Duration = Duration::from_millis(80);
 
-/// Shares of the time: from which a thread holds a core, below which it gives it up, how long it
-/// waits before it looks for another, and what has to be gained there.
+/// Shares of the time: from which a thread holds a core, below which it gives it up or has little
+/// to do, how long it waits before it looks for another, and what has to be gained there.
 const BUSY: f64 = 0.3;
+const LITTLE: f64 = 0.2;
 const AT_REST: f64 = 0.1;
 const CROWDED: f64 = 0.1;
-const GAIN: f64 = 0.15;
+const GAIN: f64 = 0.03;
+/// Turns a second from which a thread with little to do sits where packets arrive, and below which
+/// it no longer does: with fewer all cores have gone to sleep in between.
+const OFTEN: f64 = 300.0;
+const SELDOM: f64 = 150.0;
+/// The core that packets arrive on belongs to others when the thread waits for it so many times as
+/// long as it runs: then it stays away from there for a while.
+const SHUT_OUT: f64 = 4.0;
+const AWAY: Duration = Duration::from_secs(10);
 
 /// A packet thread's way with the cores.
 pub(crate) struct Seat<C: Cores> {
@@ -37,6 +51,8 @@ pub(crate) struct Seat<C: Cores> {
     hold: Hold,
     /// The core that it held last.
     home: Option<usize>,
+    /// Until when it does not sit where packets arrive.
+    away_until: Option<Instant>,
     turns: u32,
     before: Look,
 }
@@ -44,6 +60,8 @@ pub(crate) struct Seat<C: Cores> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hold {
     Free,
+    /// With little to do, where packets arrive.
+    Near(usize),
     On(usize),
     /// On the first, and about to go to the second.
     Leaving(usize, usize),
@@ -55,12 +73,16 @@ struct Look {
     times: ThreadTimes,
     /// Idle time by core; empty when it was not asked for.
     idle: BTreeMap<usize, Duration>,
+    /// None when they were not asked for.
+    arrivals: Option<Arrivals>,
 }
 
-/// Shares of the time between two looks.
+/// What the thread did between two looks: shares of the time, and how often.
 struct Shares {
     ran: f64,
     waited: f64,
+    /// Turns a second.
+    turns: f64,
 }
 
 /// Whether threads that are started now will hold cores.
@@ -101,12 +123,14 @@ impl<C: Cores> Seat<C> {
             at: now,
             times: cores.times()?,
             idle: BTreeMap::new(),
+            arrivals: None,
         };
         Ok(Some(Self {
             cores,
             allowed,
             hold: Hold::Free,
             home: None,
+            away_until: None,
             turns: 0,
             before,
         }))
@@ -118,27 +142,30 @@ impl<C: Cores> Seat<C> {
         let wait = match self.hold {
             Hold::Free if self.turns < TURNS => return Ok(()),
             Hold::Free => FREE_LOOK,
-            Hold::On(_) => HELD_LOOK,
+            Hold::Near(_) | Hold::On(_) => HELD_LOOK,
             Hold::Leaving(..) => SECOND_LOOK,
         };
         let now = now();
         if now.saturating_duration_since(self.before.at) < wait {
             return Ok(());
         }
+        self.look(now)?;
         self.turns = 0;
-        self.look(now)
+        Ok(())
     }
 
     fn look(&mut self, now: Instant) -> io::Result<()> {
         let times = self.cores.times()?;
-        let shares = self.before.shares(now, times);
-        let mut idle = BTreeMap::new();
+        let shares = self.before.shares(now, times, self.turns);
+        let (mut idle, mut arrivals) = (BTreeMap::new(), None);
         match self.hold {
-            Hold::Free if shares.ran + shares.waited >= BUSY => self.settle()?,
+            Hold::Free if shares.sum() < LITTLE => arrivals = self.rest(now, &shares)?,
+            Hold::Near(_) if shares.sum() < BUSY => arrivals = self.rest(now, &shares)?,
+            // Where it has more to do there may be more room elsewhere.
+            Hold::Near(_) => self.release()?,
+            Hold::Free if shares.sum() >= BUSY => self.settle()?,
             Hold::Free => {}
-            Hold::On(_) | Hold::Leaving(..) if shares.ran + shares.waited < AT_REST => {
-                self.release()?;
-            }
+            Hold::On(_) | Hold::Leaving(..) if shares.sum() < AT_REST => self.release()?,
             Hold::On(core) if shares.waited >= CROWDED => {
                 idle = self.cores.idle()?;
                 if let Some(to) = self.roomier(core, now, &shares, &idle) {
@@ -159,7 +186,49 @@ impl<C: Cores> Seat<C> {
             at: now,
             times,
             idle,
+            arrivals,
         };
+        Ok(())
+    }
+
+    /// Sits where packets arrive; what arrived so far, where that is of use.
+    fn rest(&mut self, now: Instant, shares: &Shares) -> io::Result<Option<Arrivals>> {
+        let near = match self.hold {
+            Hold::Near(core) => Some(core),
+            _ => None,
+        };
+        if near.is_some() && shares.waited > SHUT_OUT * shares.ran {
+            self.away_until = Some(now + AWAY);
+        }
+        let seldom = shares.turns < if near.is_some() { SELDOM } else { OFTEN };
+        if seldom || self.away_until.is_some_and(|until| now < until) {
+            self.release()?;
+            return Ok(None);
+        }
+        let arrivals = Arrivals::new(self.cores.arrivals().unwrap_or_default());
+        let since = now.saturating_duration_since(self.before.at);
+        if let Some(before) = &self.before.arrivals {
+            match arrivals.place(before, since, near) {
+                Some(Place::On(core)) => self.sit(core)?,
+                Some(Place::Anywhere) => self.release()?,
+                None => {}
+            }
+        }
+        Ok(Some(arrivals))
+    }
+
+    fn sit(&mut self, core: usize) -> io::Result<()> {
+        if self.hold == Hold::Near(core) || self.overruled()? {
+            return Ok(());
+        }
+        if self.hold == Hold::Free {
+            // Somebody may have said since where the thread may run.
+            self.allowed = self.cores.allowed()?;
+        }
+        if self.allowed.contains(&core) {
+            self.cores.allow(&[core])?;
+            self.hold = Hold::Near(core);
+        }
         Ok(())
     }
 
@@ -183,7 +252,7 @@ impl<C: Cores> Seat<C> {
     }
 
     fn release(&mut self) -> io::Result<()> {
-        if !self.overruled()? {
+        if self.hold != Hold::Free && !self.overruled()? {
             self.cores.allow(&self.allowed)?;
         }
         self.hold = Hold::Free;
@@ -192,7 +261,7 @@ impl<C: Cores> Seat<C> {
 
     /// Whether somebody else said meanwhile where the thread is to run: that counts.
     fn overruled(&mut self) -> io::Result<bool> {
-        let (Hold::On(held) | Hold::Leaving(held, _)) = self.hold else {
+        let (Hold::Near(held) | Hold::On(held) | Hold::Leaving(held, _)) = self.hold else {
             return Ok(false);
         };
         let allowed = self.cores.allowed()?;
@@ -204,7 +273,8 @@ impl<C: Cores> Seat<C> {
         Ok(true)
     }
 
-    /// The core with most room, when it has clearly more than this one, with the thread on it.
+    /// The core with most room, when it has more than this one, with the thread on it.  A little
+    /// more is enough: who else is on a core that is full may want all of it.
     /// Two looks in a row have to ask before it is known.
     fn roomier(
         &self,
@@ -232,10 +302,18 @@ impl<C: Cores> Drop for Seat<C> {
     }
 }
 
+impl Shares {
+    fn sum(&self) -> f64 {
+        self.ran + self.waited
+    }
+}
+
 impl Look {
-    fn shares(&self, now: Instant, times: ThreadTimes) -> Shares {
-        let share = |part: Duration| share_of(part, now.saturating_duration_since(self.at));
+    fn shares(&self, now: Instant, times: ThreadTimes, turns: u32) -> Shares {
+        let since = now.saturating_duration_since(self.at);
+        let share = |part: Duration| share_of(part, since);
         Shares {
+            turns: f64::from(turns) / since.as_secs_f64().max(f64::MIN_POSITIVE),
             ran: share(times.ran.saturating_sub(self.times.ran)),
             waited: share(times.waited.saturating_sub(self.times.waited)),
         }

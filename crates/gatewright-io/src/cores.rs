@@ -29,4 +29,8 @@ pub trait Cores {
 
     /// How long each core had nothing to do, since the machine began; by number, steps of 10 ms.
     fn idle(&mut self) -> io::Result<BTreeMap<usize, Duration>>;
+
+    /// How many packets the network's receiving side has had on each core, of whatever device; by
+    /// number, and counted modulo 2^32.
+    fn arrivals(&mut self) -> io::Result<BTreeMap<usize, u32>>;
 }

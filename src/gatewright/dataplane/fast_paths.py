@@ -19,7 +19,7 @@ SWITCHES = (
 _SAVES: Mapping[str, str] = {
     "vector-aes": "several AES blocks an instruction",
     "ipsec-mb": "AES-GCM in about two thirds of the time",
-    "steady-core": "a busy packet thread keeps its processor core",
+    "steady-core": "a packet thread's own choice of its processor core",
     "tun-segmentation": "TCP in segments of up to 64 KiB",
     "tun-udp-segmentation": "many UDP datagrams of a flow in one frame",
     "udp-segmentation": "many ESP packets a send call",

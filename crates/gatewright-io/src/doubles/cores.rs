@@ -18,6 +18,7 @@ struct Machine {
     here: usize,
     times: ThreadTimes,
     idle: BTreeMap<usize, Duration>,
+    arrivals: BTreeMap<usize, u32>,
     refuses: bool,
 }
 
@@ -29,6 +30,7 @@ impl MemoryCores {
             here: 0,
             times: ThreadTimes::default(),
             idle: (0..cores).map(|core| (core, Duration::ZERO)).collect(),
+            arrivals: (0..cores).map(|core| (core, 0)).collect(),
             refuses: false,
         })))
     }
@@ -46,6 +48,13 @@ impl MemoryCores {
         for (core, time) in idle {
             *machine.idle.entry(*core).or_default() += *time;
         }
+    }
+
+    /// So many packets arrive on a core.
+    pub fn arrive(&self, core: usize, packets: u32) {
+        let mut machine = lock(&self.0);
+        let arrived = machine.arrivals.entry(core).or_default();
+        *arrived = arrived.wrapping_add(packets);
     }
 
     /// Whether from now on nothing may be changed.
@@ -86,5 +95,9 @@ impl Cores for MemoryCores {
 
     fn idle(&mut self) -> io::Result<BTreeMap<usize, Duration>> {
         Ok(lock(&self.0).idle.clone())
+    }
+
+    fn arrivals(&mut self) -> io::Result<BTreeMap<usize, u32>> {
+        Ok(lock(&self.0).arrivals.clone())
     }
 }

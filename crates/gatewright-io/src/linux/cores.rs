@@ -12,6 +12,11 @@ use crate::sys::{allow_cores, allowed_cores, current_core};
 /// Times in `/proc/stat` are in these for every program (`USER_HZ`, proc(5)).
 const TICK_MS: u64 = 10;
 
+/// Where `/proc/net/softnet_stat` has what was received, and the core's number: the first and the
+/// thirteenth of its hexadecimal columns (`softnet_seq_show`, net/core/net-procfs.c of Linux).
+const RECEIVED: usize = 0;
+const CORE: usize = 12;
+
 /// The cores, for the thread that made it.
 #[derive(Debug)]
 pub struct LinuxCores {
@@ -50,6 +55,11 @@ impl Cores for LinuxCores {
     fn idle(&mut self) -> io::Result<BTreeMap<usize, Duration>> {
         Ok(parse_stat(&fs::read_to_string("/proc/stat")?))
     }
+
+    fn arrivals(&mut self) -> io::Result<BTreeMap<usize, u32>> {
+        let text = fs::read_to_string("/proc/net/softnet_stat")?;
+        Ok(parse_softnet(&text))
+    }
 }
 
 fn unreadable() -> io::Error {
@@ -82,6 +92,18 @@ fn parse_core(line: &str) -> Option<(usize, Duration)> {
     Some((core, Duration::from_millis(ticks.saturating_mul(TICK_MS))))
 }
 
+/// A line for each core that is in use.  Kernels before 5.10 do not say which one a line is of:
+/// theirs are passed over.
+fn parse_softnet(text: &str) -> BTreeMap<usize, u32> {
+    text.lines().filter_map(parse_softnet_line).collect()
+}
+
+fn parse_softnet_line(line: &str) -> Option<(usize, u32)> {
+    let column = |number| line.split_ascii_whitespace().nth(number);
+    let core = usize::from_str_radix(column(CORE)?, 16).ok()?;
+    Some((core, u32::from_str_radix(column(RECEIVED)?, 16).ok()?))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -96,6 +118,30 @@ mod tests {
                     cpu11 1 2 3 7 0 0 2 3 0 0\nintr 99 0\n";
         let idle = [(0, 1520), (11, 70)].map(|(core, ms)| (core, Duration::from_millis(ms)));
         assert_eq!(parse_stat(stat), BTreeMap::from(idle));
+    }
+
+    #[test]
+    fn what_was_received_is_read_by_core() {
+        let line = |received: &str, core: &str| {
+            format!(
+                "{received} 00000000 00000012{} {core} 00000000\n",
+                " 00000000".repeat(9)
+            )
+        };
+        let text = line("0232967b", "00000000") + &line("ffffffff", "0000000b");
+        let arrivals = BTreeMap::from([(0, 0x0232_967b), (11, u32::MAX)]);
+        assert_eq!(parse_softnet(&text), arrivals);
+        // An older kernel's, and what is no number.
+        let old = format!("0232967b{}\n", " 00000000".repeat(10));
+        for text in [
+            old,
+            line("x", "0"),
+            line("1", "-1"),
+            line("123456789", "0"),
+            String::new(),
+        ] {
+            assert_eq!(parse_softnet(&text), BTreeMap::new(), "{text}");
+        }
     }
 
     #[test]
@@ -122,6 +168,8 @@ mod tests {
         assert!(allowed.contains(&cores.here().unwrap()));
         let idle = cores.idle().unwrap();
         assert!(allowed.iter().all(|core| idle.contains_key(core)));
+        let arrivals = cores.arrivals().unwrap();
+        assert!(allowed.iter().all(|core| arrivals.contains_key(core)));
 
         let last = *allowed.last().unwrap();
         cores.allow(&[last]).unwrap();
