@@ -174,14 +174,24 @@ impl<'a> Splitter<'a> {
         match self.kind {
             Kind::Whole(None) => {}
             Kind::Whole(Some((start, offset))) => complete_checksum(out, start, offset),
-            Kind::Tcp { sequence, flags } => self.finish_tcp(index, sequence, flags, out),
-            Kind::Udp => self.finish_udp(index, out),
+            Kind::Tcp { sequence, flags } => {
+                self.finish_tcp(index, sequence, flags, head);
+                self.finish(index, Transport::Tcp, head, payload);
+            }
+            Kind::Udp => {
+                let len = headers.len() + payload.len() - self.transport_offset;
+                put_u16(
+                    head,
+                    self.transport_offset + 4,
+                    u16::try_from(len).unwrap_or(0),
+                );
+                self.finish(index, Transport::Udp, head, payload);
+            }
         }
         Some(out.len())
     }
 
-    fn finish_tcp(&self, index: usize, sequence: u32, flags: TcpFlags, out: &mut [u8]) {
-        self.finish_ip(index, out);
+    fn finish_tcp(&self, index: usize, sequence: u32, flags: TcpFlags, head: &mut [u8]) {
         let first = index == 0;
         let last = index + 1 == self.count;
         let mut kept = flags;
@@ -195,48 +205,36 @@ impl<'a> Splitter<'a> {
         let advance = u32::try_from(index * self.segment).unwrap_or(0);
         let sequence = sequence.wrapping_add(advance).to_be_bytes();
         let at = self.transport_offset;
-        if let Some(field) = out.get_mut(at + 4..at + 8) {
+        if let Some(field) = head.get_mut(at + 4..at + 8) {
             field.copy_from_slice(&sequence);
         }
-        if let Some(field) = out.get_mut(at + 13) {
+        if let Some(field) = head.get_mut(at + 13) {
             *field = kept.bits();
         }
-        self.sum_transport(Transport::Tcp, out);
     }
 
-    fn finish_udp(&self, index: usize, out: &mut [u8]) {
-        self.finish_ip(index, out);
-        let len = out.len() - self.transport_offset;
-        put_u16(
-            out,
-            self.transport_offset + 4,
-            u16::try_from(len).unwrap_or(0),
-        );
-        self.sum_transport(Transport::Udp, out);
-    }
-
-    fn finish_ip(&self, index: usize, out: &mut [u8]) {
+    /// The length and identification of a packet of these headers, then its checksums.
+    fn finish(&self, index: usize, transport: Transport, head: &mut [u8], payload: &[u8]) {
         let (header_len, identification) = match &self.packet {
             IpPacket::V4(v4) => (Some(v4.header_len()), v4.identification()),
             IpPacket::V6(_) => (None, 0),
         };
         // The identification wraps as the kernel's does (RFC 6864).
         let step = u16::try_from(index).unwrap_or(0);
-        let total = out.len();
-        set_ip_length(out, total, header_len, identification.wrapping_add(step));
-    }
+        let total = head.len() + payload.len();
+        set_ip_length(head, total, header_len, identification.wrapping_add(step));
 
-    fn sum_transport(&self, transport: Transport, out: &mut [u8]) {
-        let at = self.transport_offset;
-        put_u16(out, at + transport.checksum_offset(), 0);
-        let Some(upper) = out.get(at..) else { return };
-        let len = u32::try_from(upper.len()).unwrap_or(0);
-        let sum = self.pseudo.add_u32(len).with(upper).finish();
-        put_u16(
-            out,
-            at + transport.checksum_offset(),
-            not_zero(transport, sum),
+        let (at, field) = (
+            self.transport_offset,
+            self.transport_offset + transport.checksum_offset(),
         );
+        put_u16(head, field, 0);
+        let Some(upper) = head.get(at..) else { return };
+        let len = u32::try_from(total - at).unwrap_or(0);
+        // Of the frame's octets, not of the copy's: those are still on their way to the cache, at
+        // other boundaries than they would be read at.  Transport headers are of even lengths.
+        let sum = self.pseudo.add_u32(len).with(upper).with(payload).finish();
+        put_u16(head, field, not_zero(transport, sum));
     }
 }
 
