@@ -10,14 +10,14 @@ stated beside.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from operator import attrgetter
 from statistics import median
 
 from bench.claims import Claim, Form
-from bench.paths.catalogue import FORWARDING, GCM, PROTOCOL_50
+from bench.paths.catalogue import FORWARDING, GCM, PROTOCOL_50, STRONGSWAN, WIREGUARD_GO
 from bench.paths.path import Path
 from bench.result import Result, Table
 from bench.setting import Setting
@@ -48,18 +48,28 @@ Blocks = Sequence[dict[str, Trips]]
 
 
 def run(setting: Setting) -> Result:
-    """Blocks of pings, the paths in turn ping by ping."""
-    paths = [setting.needed(FORWARDING), *setting.paths([GCM, PROTOCOL_50])]
+    """Blocks of pings, the paths in turn ping by ping; the rivals in blocks of their own."""
+    forwarding = setting.needed(FORWARDING)
+    blocks = _blocks(setting, [forwarding, *setting.paths([GCM, PROTOCOL_50])])
+    if not setting.amount.rivals:
+        return result(blocks)
+    return result(
+        blocks, _blocks(setting, [forwarding, *setting.paths([STRONGSWAN, WIREGUARD_GO])])
+    )
+
+
+def _blocks(setting: Setting, paths: Sequence[Path]) -> list[dict[str, Trips]]:
+    """Raises ``LabError`` when a path loses pings."""
     count = max(100, setting.amount.pings // BLOCKS)
     blocks = []
     for number in range(BLOCKS):
-        setting.say(f"round trips, block {number + 1} of {BLOCKS}")
+        setting.say(f"round trips, {paths[-1].name} and others, block {number + 1} of {BLOCKS}")
         blocks.append(setting.judge.take(lambda: ping_in_turn(paths, count)))
     for path in paths:
         lost = sum(block[path.name].lost for block in blocks)
         if lost > MOST_LOST * count * BLOCKS:
             raise LabError(f"{path.name}: {lost} of {count * BLOCKS} pings were lost")
-    return result(blocks)
+    return blocks
 
 
 def ping_in_turn(paths: Sequence[Path], count: int) -> dict[str, Trips]:
@@ -90,25 +100,45 @@ def _once(pinger: Pinger, trips: Trips) -> None:
     trips.times.append((reply.at - begin) / 1e3)
 
 
-def result(blocks: Blocks) -> Result:
-    """``blocks``: trips by the name of the path, the same names in each."""
-    beside = [name for name in blocks[0] if name not in (FORWARDING.name, GCM.name)]
+def result(blocks: Blocks, rivals: Blocks = ()) -> Result:
+    """``blocks``: trips by the name of the path, the same names in each; ``rivals``: likewise."""
+    beside = _gateways(blocks, but=GCM.name)
     claims = [
         *_added(WORK, blocks, GCM.name, bounds=((150.0, 100.0), (300.0, 200.0))),
         *_added(f"{WORK}, until the pinger runs", blocks, GCM.name, until=WOKEN),
     ]
     for name in beside:
         claims += _added(f"{WORK}, {name}", blocks, name)
-    rows = [
-        (name, *(f"{median(_shares(blocks, name, each)):,.0f}" for each in (0.5, 0.9, 0.99, 0.999)))
-        for name in blocks[0]
-    ]
+    for name in _gateways(rivals):
+        claims += _added(f"{WORK}, {name}", rivals, name)
+    rows = [*_rows(blocks, blocks[0]), *_rows(rivals, _gateways(rivals))]
     headings = ("path", "median", "90 %", "99 %", "99.9 %")
-    samples = {
-        name: [{"arrived": block[name].times, "woken": block[name].woken} for block in blocks]
-        for name in blocks[0]
+    samples: dict[str, object] = {
+        "round_trips": _samples(blocks),
+        "rivals_round_trips": _samples(rivals),
     }
-    return Result(claims, [Table("Round trip, µs", headings, rows)], {"round_trips": samples})
+    return Result(claims, [Table("Round trip, µs", headings, rows)], samples)
+
+
+def _gateways(blocks: Blocks, but: str = "") -> list[str]:
+    """The names of all paths but forwarding's and that one."""
+    names = blocks[0] if blocks else ()
+    return [name for name in names if name not in (FORWARDING.name, but)]
+
+
+def _rows(blocks: Blocks, names: Iterable[str]) -> list[tuple[str, ...]]:
+    shares = (0.5, 0.9, 0.99, 0.999)
+    return [
+        (name, *(f"{median(_shares(blocks, name, each)):,.0f}" for each in shares))
+        for name in names
+    ]
+
+
+def _samples(blocks: Blocks) -> dict[str, list[dict[str, list[float]]]]:
+    return {
+        name: [{"arrived": block[name].times, "woken": block[name].woken} for block in blocks]
+        for name in (blocks[0] if blocks else ())
+    }
 
 
 def _added(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from statistics import median
@@ -19,7 +19,11 @@ from bench.statistics import paired_ratio
 SIZE = 64  # octets of payload
 SECONDS = 1.0
 START = 40_000.0
+# A further search begins with this share of what the ones before found.
+AGAIN = 0.8
 MOST_TRIALS = 24
+# The rivals are searched in the first of so many repetitions.
+RIVALS_EVERY = 3
 WORK = "64-octet UDP packets"
 
 
@@ -48,21 +52,31 @@ def trial(path: Path, rate: float, destinations: int = 1, size: int = SIZE) -> T
 
 def run(setting: Setting) -> Result:
     """All paths search in turn, a trial each."""
+    compared = [setting.needed(FORWARDING), *setting.paths([GCM, PROTOCOL_50])]
     rivals = setting.paths([STRONGSWAN, WIREGUARD_GO]) if setting.amount.rivals else []
-    paths = [setting.needed(FORWARDING), *setting.paths([GCM, PROTOCOL_50]), *rivals]
-    offers = {path.name: partial(trial, path) for path in paths}
-    found: dict[str, list[RateSearch]] = {path.name: [] for path in paths}
-    for _ in setting.repetitions(max(1, setting.amount.repetitions // 3)):
-        for name, search in search_in_turn(setting, offers).items():
+    found: dict[str, list[RateSearch]] = {path.name: [] for path in [*compared, *rivals]}
+    for repetition in setting.repetitions(setting.amount.repetitions):
+        paths = compared if repetition % RIVALS_EVERY else [*compared, *rivals]
+        offers = {path.name: partial(trial, path) for path in paths}
+        starts = {name: further_start(found[name]) for name in offers}
+        for name, search in search_in_turn(setting, offers, starts).items():
             found[name].append(search)
     return _result(found)
 
 
+def further_start(searches: Sequence[RateSearch]) -> float:
+    """Where the next search of a path begins, packets a second."""
+    carried = [search.best for search in searches if search.best > 0]
+    return AGAIN * median(carried) if carried else START
+
+
 def search_in_turn(
-    setting: Setting, offers: Mapping[str, Callable[[float], Trial]]
+    setting: Setting,
+    offers: Mapping[str, Callable[[float], Trial]],
+    starts: Mapping[str, float] | None = None,
 ) -> dict[str, RateSearch]:
-    """The highest rate of each, one trial of each in turn."""
-    searches = {name: RateSearch(START) for name in offers}
+    """The highest rate of each, one trial of each in turn; ``starts``: packets a second by name."""
+    searches = {name: RateSearch((starts or {}).get(name, START)) for name in offers}
     for _ in range(MOST_TRIALS):
         for name, search in searches.items():
             if not search.done:

@@ -36,3 +36,16 @@ def test_the_slowest_hundredth_counts_beside_the_median() -> None:
     found = claims([{FORWARDING: trips(50.0, 60.0), UDP: slow}])
     assert found["round trip added, idle", "median"].value == pytest.approx(50.0)
     assert found["round trip added, idle", "99th percentile"].value == pytest.approx(850.0)
+
+
+def test_rivals_are_measured_against_the_forwarding_of_their_own_blocks() -> None:
+    ours = [{FORWARDING: trips(50.0, 60.0), UDP: trips(150.0, 190.0)}]
+    theirs = [{FORWARDING: trips(70.0, 80.0), "wireguard-go": trips(400.0, 440.0)}]
+    outcome = result(ours, theirs)
+    added = {(claim.work, claim.against): claim for claim in outcome.claims}
+    rival = added["round trip added, idle, wireguard-go", "median"]
+    assert rival.value == pytest.approx(330.0)
+    assert rival.floor is None
+    assert added["round trip added, idle", "median"].value == pytest.approx(100.0)
+    (table,) = outcome.tables
+    assert [row[0] for row in table.rows] == [FORWARDING, UDP, "wireguard-go"]
