@@ -170,6 +170,7 @@ def _apt_install(names: Sequence[str]) -> None:
         run(install, what="Debian packages", environment=environment)
     except SetupError:
         # Lists that have grown old name versions that the archive no longer has.
+        say("  reading the package lists anew, and trying once more")
         _update_lists()
         run(install, what="Debian packages", environment=environment)
 
