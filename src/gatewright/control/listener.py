@@ -83,7 +83,23 @@ _NO_CANCELLED = _NotCancelled()
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to the daemon."""
+    """Leaves the signals to the daemon, and sleeps while nobody asks.
+
+    Uvicorn's own loop wakes ten times a second: for a date in its answers, to count requests, and
+    to see whether it should stop, of which only the last is wanted here.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopped = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._stopped.wait()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stopped.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -100,6 +116,7 @@ class Listener:
             log_config=None,
             access_log=False,
             lifespan="off",
+            date_header=False,
             timeout_graceful_shutdown=1,
             ws="none",
         )
@@ -117,7 +134,7 @@ class Listener:
             await self._task
 
     async def close(self) -> None:
-        self._server.should_exit = True
+        self._server.stop()
         if self._task is not None:
             await self._task
             self._task = None

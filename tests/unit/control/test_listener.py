@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,3 +48,29 @@ def test_a_request_cut_off_at_the_end_is_no_error(
 
     asyncio.run(main())
     assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_while_nobody_asks_it_sleeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uvicorn by itself wakes ten times a second, on each gateway, for ever."""
+
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        planned: list[asyncio.TimerHandle] = []
+        call_at = loop.call_at
+
+        def recorded(*given: Any, **named: Any) -> asyncio.TimerHandle:
+            planned.append(call_at(*given, **named))
+            return planned[-1]
+
+        monkeypatch.setattr(loop, "call_at", recorded)
+        listener = Listener(application(FakeService()), tmp_path / "control.sock")
+        await listener.open()
+        _, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+        writer.close()
+        await writer.wait_closed()
+        now = loop.time()
+        pending = [each.when() - now for each in planned if not each.cancelled()]
+        await listener.close()
+        return [wait for wait in pending if wait > 0]
+
+    assert asyncio.run(main()) == []
