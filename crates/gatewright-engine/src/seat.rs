@@ -193,14 +193,11 @@ impl<C: Cores> Seat<C> {
 
     /// Sits where packets arrive; what arrived so far, where that is of use.
     fn rest(&mut self, now: Instant, shares: &Shares) -> io::Result<Option<Arrivals>> {
-        let near = match self.hold {
-            Hold::Near(core) => Some(core),
-            _ => None,
-        };
-        if near.is_some() && shares.waited > SHUT_OUT * shares.ran {
+        let near = matches!(self.hold, Hold::Near(_));
+        if near && shares.waited > SHUT_OUT * shares.ran {
             self.away_until = Some(now + AWAY);
         }
-        let seldom = shares.turns < if near.is_some() { SELDOM } else { OFTEN };
+        let seldom = shares.turns < if near { SELDOM } else { OFTEN };
         if seldom || self.away_until.is_some_and(|until| now < until) {
             self.release()?;
             return Ok(None);
@@ -208,7 +205,7 @@ impl<C: Cores> Seat<C> {
         let arrivals = Arrivals::new(self.cores.arrivals().unwrap_or_default());
         let since = now.saturating_duration_since(self.before.at);
         if let Some(before) = &self.before.arrivals {
-            match arrivals.place(before, since, near) {
+            match arrivals.place(before, since) {
                 Some(Place::On(core)) => self.sit(core)?,
                 Some(Place::Anywhere) => self.release()?,
                 None => {}
