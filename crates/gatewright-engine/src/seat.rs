@@ -21,7 +21,7 @@ mod arrivals;
 use arrivals::{Arrivals, Place};
 
 /// Turns of the worker before a thread that holds no core looks at its times.
-const TURNS: u32 = 64;
+const TURNS: u32 = 16;
 /// The shortest times to judge by: on no core of its own, on one, and before moving.
 const FREE_LOOK: Duration = Duration::from_millis(40);
 const HELD_LOOK: Duration = Duration::from_millis(200);
@@ -197,12 +197,16 @@ impl<C: Cores> Seat<C> {
         if near && shares.waited > SHUT_OUT * shares.ran {
             self.away_until = Some(now + AWAY);
         }
-        let seldom = shares.turns < if near { SELDOM } else { OFTEN };
-        if seldom || self.away_until.is_some_and(|until| now < until) {
+        if self.away_until.is_some_and(|until| now < until) {
             self.release()?;
             return Ok(None);
         }
+        // Also where it is not judged by them: the next look compares with these.
         let arrivals = Arrivals::new(self.cores.arrivals().unwrap_or_default());
+        if shares.turns < if near { SELDOM } else { OFTEN } {
+            self.release()?;
+            return Ok(Some(arrivals));
+        }
         let since = now.saturating_duration_since(self.before.at);
         if let Some(before) = &self.before.arrivals {
             match arrivals.place(before, since) {
