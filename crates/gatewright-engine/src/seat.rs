@@ -39,7 +39,7 @@ const GAIN: f64 = 0.03;
 const OFTEN: f64 = 300.0;
 const SELDOM: f64 = 150.0;
 /// The core that packets arrive on belongs to others when the thread waits for it so many times as
-/// long as it runs: then it stays away from there for a while.
+/// long as it runs: then it stays away from there for a while, as when there is no such core.
 const SHUT_OUT: f64 = 4.0;
 const AWAY: Duration = Duration::from_secs(10);
 
@@ -211,7 +211,11 @@ impl<C: Cores> Seat<C> {
         if let Some(before) = &self.before.arrivals {
             match arrivals.place(before, since) {
                 Some(Place::On(core)) => self.sit(core)?,
-                Some(Place::Anywhere) => self.release()?,
+                Some(Place::Anywhere) => {
+                    // Reading where they arrive is not for nothing where there are many cores.
+                    self.away_until = Some(now + AWAY);
+                    self.release()?;
+                }
                 None => {}
             }
         }

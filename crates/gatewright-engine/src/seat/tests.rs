@@ -278,10 +278,18 @@ fn with_little_to_do_but_that_often_it_sits_where_packets_arrive() {
 #[test]
 fn where_packets_arrive_on_all_cores_the_scheduler_chooses() {
     let mut world = World::new(4);
-    for _ in 0..3 {
+    for _ in 0..2 {
         world.often(0.0, &[100, 100, 100, 100]);
     }
     assert_eq!(world.allowed(), [0, 1, 2, 3]);
+    // It is not asked again at once.
+    let begin = world.now;
+    while world.now < begin + AWAY {
+        world.often(0.0, &[0, 500, 0, 0]);
+        assert_eq!(world.allowed(), [0, 1, 2, 3]);
+    }
+    world.often(0.0, &[0, 500, 0, 0]);
+    assert_eq!(world.allowed(), [1]);
 }
 
 #[test]
