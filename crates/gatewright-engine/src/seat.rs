@@ -3,8 +3,8 @@
 //! The kernel's scheduler places a thread anew at each wake-up, thousands of times a second under
 //! load: near the one who woke it, often behind that one, while another core has nothing to do.
 //! So a thread that has much to do holds the core that it is on, and gives it up when it has not.
-//! One that has to wait for its core, while another would be less busy with it, moves there.  Others may have the same idea at the same time, so it looks again for a moment
-//! before it goes.
+//! One that has to wait for its core, while another would be less busy with it, moves there.  Others
+//! may have the same idea at the same time, so it looks again for a moment before it goes.
 //!
 //! A thread with little to do is put on a core that sleeps, and waking that one takes longer than
 //! all that is done with the packet.  The core that the packet arrived on is awake: so a thread
