@@ -296,8 +296,7 @@ fn where_packets_arrive_on_all_cores_the_scheduler_chooses() {
 fn with_little_to_do_and_seldom_the_scheduler_chooses() {
     let mut world = World::new(2);
     for _ in 0..3 {
-        world.machine.arrive(1, 500);
-        world.pass(STEP, 0.01, 0.0, &[1.0, 1.0]);
+        world.turns(60, 0.0, &[10, 500]);
     }
     assert_eq!(world.allowed(), [0, 1]);
     // What is not enough to go there is enough to stay; less is not.
@@ -305,6 +304,16 @@ fn with_little_to_do_and_seldom_the_scheduler_chooses() {
     world.turns(60, 0.0, &[10, 500]);
     assert_eq!(world.allowed(), [1]);
     world.turns(30, 0.0, &[10, 500]);
+    assert_eq!(world.allowed(), [0, 1]);
+}
+
+#[test]
+fn with_more_than_a_little_to_do_it_does_not_go_where_packets_arrive() {
+    let mut world = World::new(2);
+    for _ in 0..3 {
+        world.machine.pass(STEP.mul_f64(0.2), Duration::ZERO, &[]);
+        world.often(0.0, &[10, 500]);
+    }
     assert_eq!(world.allowed(), [0, 1]);
 }
 
