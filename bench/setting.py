@@ -18,8 +18,8 @@ class Amount:
 
     ``repetitions``: of each interleaved series; ``seconds``: of one TCP stream; ``pings``: on each
     path; ``tunnels``: of the row with many; ``soak``: seconds of full load while memory is
-    watched; ``rivals``: small packets on their paths as well; ``minutes``: for everything, beyond
-    which no repetition is begun.
+    watched; ``rivals``: small packets and round trips on their paths as well; ``minutes``: for
+    everything, beyond which no repetition is begun.
     """
 
     repetitions: int
@@ -83,6 +83,10 @@ class Setting:
     def paths(self, kinds: Sequence[Kind]) -> list[Path]:
         """Those that can be had."""
         return [path for kind in kinds if (path := self.path(kind)) is not None]
+
+    def rivals(self, kinds: Sequence[Kind]) -> list[Path]:
+        """Those that can be had, where rivals are measured in every row."""
+        return self.paths(kinds) if self.amount.rivals else []
 
     def failed(self, path: Path, error: LabError) -> None:
         """Measure this one no more."""

@@ -51,11 +51,8 @@ def run(setting: Setting) -> Result:
     """Blocks of pings, the paths in turn ping by ping; the rivals in blocks of their own."""
     forwarding = setting.needed(FORWARDING)
     blocks = _blocks(setting, [forwarding, *setting.paths([GCM, PROTOCOL_50])])
-    if not setting.amount.rivals:
-        return result(blocks)
-    return result(
-        blocks, _blocks(setting, [forwarding, *setting.paths([STRONGSWAN, WIREGUARD_GO])])
-    )
+    rivals = setting.rivals([STRONGSWAN, WIREGUARD_GO])
+    return result(blocks, _blocks(setting, [forwarding, *rivals]) if rivals else ())
 
 
 def _blocks(setting: Setting, paths: Sequence[Path]) -> list[dict[str, Trips]]:
@@ -111,7 +108,7 @@ def result(blocks: Blocks, rivals: Blocks = ()) -> Result:
         claims += _added(f"{WORK}, {name}", blocks, name)
     for name in _gateways(rivals):
         claims += _added(f"{WORK}, {name}", rivals, name)
-    rows = [*_rows(blocks, blocks[0]), *_rows(rivals, _gateways(rivals))]
+    rows = [*_rows(blocks, _names(blocks)), *_rows(rivals, _gateways(rivals))]
     headings = ("path", "median", "90 %", "99 %", "99.9 %")
     samples: dict[str, object] = {
         "round_trips": _samples(blocks),
@@ -120,10 +117,13 @@ def result(blocks: Blocks, rivals: Blocks = ()) -> Result:
     return Result(claims, [Table("Round trip, µs", headings, rows)], samples)
 
 
+def _names(blocks: Blocks) -> list[str]:
+    return list(blocks[0]) if blocks else []
+
+
 def _gateways(blocks: Blocks, but: str = "") -> list[str]:
     """The names of all paths but forwarding's and that one."""
-    names = blocks[0] if blocks else ()
-    return [name for name in names if name not in (FORWARDING.name, but)]
+    return [name for name in _names(blocks) if name not in (FORWARDING.name, but)]
 
 
 def _rows(blocks: Blocks, names: Iterable[str]) -> list[tuple[str, ...]]:
@@ -137,7 +137,7 @@ def _rows(blocks: Blocks, names: Iterable[str]) -> list[tuple[str, ...]]:
 def _samples(blocks: Blocks) -> dict[str, list[dict[str, list[float]]]]:
     return {
         name: [{"arrived": block[name].times, "woken": block[name].woken} for block in blocks]
-        for name in (blocks[0] if blocks else ())
+        for name in _names(blocks)
     }
 
 

@@ -53,7 +53,7 @@ def trial(path: Path, rate: float, destinations: int = 1, size: int = SIZE) -> T
 def run(setting: Setting) -> Result:
     """All paths search in turn, a trial each."""
     compared = [setting.needed(FORWARDING), *setting.paths([GCM, PROTOCOL_50])]
-    rivals = setting.paths([STRONGSWAN, WIREGUARD_GO]) if setting.amount.rivals else []
+    rivals = setting.rivals([STRONGSWAN, WIREGUARD_GO])
     found: dict[str, list[RateSearch]] = {path.name: [] for path in [*compared, *rivals]}
     for repetition in setting.repetitions(setting.amount.repetitions):
         paths = compared if repetition % RIVALS_EVERY else [*compared, *rivals]
