@@ -226,10 +226,7 @@ impl<C: Cores> Seat<C> {
         if self.hold == Hold::Near(core) || self.overruled()? {
             return Ok(());
         }
-        if self.hold == Hold::Free {
-            // Somebody may have said since where the thread may run.
-            self.allowed = self.cores.allowed()?;
-        }
+        self.learn_allowed()?;
         if self.allowed.contains(&core) {
             self.cores.allow(&[core])?;
             self.hold = Hold::Near(core);
@@ -237,10 +234,17 @@ impl<C: Cores> Seat<C> {
         Ok(())
     }
 
+    /// Somebody may have said, since it was last on a core of its own, where the thread may run.
+    fn learn_allowed(&mut self) -> io::Result<()> {
+        if self.hold == Hold::Free {
+            self.allowed = self.cores.allowed()?;
+        }
+        Ok(())
+    }
+
     /// Holds the core that it held last, or else the one that it is on.
     fn settle(&mut self) -> io::Result<()> {
-        // Somebody may have said since where the thread may run.
-        self.allowed = self.cores.allowed()?;
+        self.learn_allowed()?;
         let home = self.home.filter(|home| self.allowed.contains(home));
         let core = home.map_or_else(|| self.cores.here(), Ok)?;
         self.take(core)

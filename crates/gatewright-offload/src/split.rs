@@ -179,12 +179,7 @@ impl<'a> Splitter<'a> {
                 self.finish(index, Transport::Tcp, head, payload);
             }
             Kind::Udp => {
-                let len = headers.len() + payload.len() - self.transport_offset;
-                put_u16(
-                    head,
-                    self.transport_offset + 4,
-                    u16::try_from(len).unwrap_or(0),
-                );
+                self.finish_udp(head, payload);
                 self.finish(index, Transport::Udp, head, payload);
             }
         }
@@ -213,6 +208,12 @@ impl<'a> Splitter<'a> {
         }
     }
 
+    fn finish_udp(&self, head: &mut [u8], payload: &[u8]) {
+        let at = self.transport_offset;
+        let len = head.len() + payload.len() - at;
+        put_u16(head, at + 4, u16::try_from(len).unwrap_or(0));
+    }
+
     /// The length and identification of a packet of these headers, then its checksums.
     fn finish(&self, index: usize, transport: Transport, head: &mut [u8], payload: &[u8]) {
         let (header_len, identification) = match &self.packet {
@@ -224,10 +225,8 @@ impl<'a> Splitter<'a> {
         let total = head.len() + payload.len();
         set_ip_length(head, total, header_len, identification.wrapping_add(step));
 
-        let (at, field) = (
-            self.transport_offset,
-            self.transport_offset + transport.checksum_offset(),
-        );
+        let at = self.transport_offset;
+        let field = at + transport.checksum_offset();
         put_u16(head, field, 0);
         let Some(upper) = head.get(at..) else { return };
         let len = u32::try_from(total - at).unwrap_or(0);
