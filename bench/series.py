@@ -64,15 +64,20 @@ class Series:
         }
 
 
-def stream(path: Path, seconds: float, streams: int = 1, destinations: int = 1) -> Stream:
-    """TCP from hostA to hostB for so long.  Raises ``LabError`` when it stalls."""
+def stream(
+    path: Path, seconds: float, streams: int = 1, destinations: int = 1, warm: float = WARM_UP
+) -> Stream:
+    """TCP from hostA to hostB for so long, after ``warm`` seconds more.
+
+    Raises ``LabError`` when it stalls.
+    """
     machine, gateways = Reading.now(), path.gateway_seconds()
     answer = tool.run(
         path.world.host_a,
         "stream",
         to=path.to,
         seconds=seconds,
-        warm=WARM_UP,
+        warm=warm,
         streams=streams,
         destinations=destinations,
     )

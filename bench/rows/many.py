@@ -4,7 +4,7 @@ the same traffic through one that is alone and has all networks, and as much ove
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ from bench.claims import Claim, Form
 from bench.paths.ours import FAR_NETWORKS, far_network, spread_far_networks, start
 from bench.paths.path import Path, ready
 from bench.result import Result, Table
-from bench.rows.packets import WORK, search_in_turn, trial
+from bench.rows.packets import WORK, further_start, search_in_turn, trial
 from bench.series import stream
 from bench.setting import Setting
 from bench.statistics import between, paired_ratio
@@ -24,6 +24,10 @@ from gatewright.lab.world import World
 
 IN_USE = 1000
 ESTABLISHED = "child_sas_established"
+WARM_UP = 1.5  # seconds: so long the rate of a thousand streams rises
+# Two samples of a thousand streams differ by a tenth, whatever is measured: there have to be more.
+TIMES = 3
+PACKETS_EVERY = 3  # repetitions
 LONGEST = 600.0  # seconds until all tunnels are up
 BETWEEN_LOOKS = 5.0  # seconds: a status of ten thousand tunnels is work for the gateway
 IDLE = 5.0  # seconds without traffic
@@ -76,11 +80,11 @@ def run(setting: Setting) -> Result:
         _bring_up(setting, crowd)
         streams = Streams()
         packets: dict[str, list[float]] = {"one": [], "many": []}
-        for repetition in setting.repetitions(setting.amount.repetitions):
+        for repetition in setting.repetitions(TIMES * setting.amount.repetitions):
             setting.say(f"TCP over {crowd.in_use:,} tunnels, repetition {repetition + 1}")
             _compare_streams(setting, alone, crowd, streams)
-            if repetition % 3 == 0:
-                for name, best in _packets(setting, alone, crowd).items():
+            if repetition % PACKETS_EVERY == 0:
+                for name, best in _packets(setting, alone, crowd, packets).items():
                     packets[name].append(best)
     return _result(alone, crowd, streams, packets)
 
@@ -118,27 +122,34 @@ def _bring_up(setting: Setting, crowd: Crowd) -> None:
 
 def _compare_streams(setting: Setting, alone: Crowd, crowd: Crowd, streams: Streams) -> None:
     def megabits(path: Path, tunnels: int) -> float:
-        taken = partial(stream, path, setting.amount.seconds, crowd.in_use, tunnels)
+        seconds = setting.amount.seconds
+        taken = partial(stream, path, seconds, crowd.in_use, tunnels, warm=WARM_UP)
         return setting.judge.take(taken).megabits
 
-    before = megabits(alone.path, crowd.in_use)
+    if not streams.alone:
+        streams.alone.append(megabits(alone.path, crowd.in_use))
+    before = streams.alone[-1]
     many = megabits(crowd.path, crowd.in_use)
     after = megabits(alone.path, crowd.in_use)
     one = megabits(crowd.path, 1)
-    streams.alone += [before, after]
+    streams.alone.append(after)
     streams.many.append(many)
     streams.one.append(one)
     streams.ratios.append(many / between(before, after))
     streams.ratios_one.append(many / one)
 
 
-def _packets(setting: Setting, alone: Crowd, crowd: Crowd) -> dict[str, float]:
+def _packets(
+    setting: Setting, alone: Crowd, crowd: Crowd, found: Mapping[str, Sequence[float]]
+) -> dict[str, float]:
+    """One more search of each; ``found``: what those before came to."""
     searches = search_in_turn(
         setting,
         {
             "one": partial(trial, alone.path, destinations=crowd.in_use),
             "many": partial(trial, crowd.path, destinations=crowd.in_use),
         },
+        {name: further_start(best) for name, best in found.items()},
     )
     return {name: search.best for name, search in searches.items()}
 

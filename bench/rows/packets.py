@@ -58,15 +58,16 @@ def run(setting: Setting) -> Result:
     for repetition in setting.repetitions(setting.amount.repetitions):
         paths = compared if repetition % RIVALS_EVERY else [*compared, *rivals]
         offers = {path.name: partial(trial, path) for path in paths}
-        starts = {name: further_start(found[name]) for name in offers}
+        starts = {name: further_start([search.best for search in found[name]]) for name in offers}
         for name, search in search_in_turn(setting, offers, starts).items():
             found[name].append(search)
     return _result(found)
 
 
-def further_start(searches: Sequence[RateSearch]) -> float:
-    """Where the next search of a path begins, packets a second."""
-    carried = [search.best for search in searches if search.best > 0]
+def further_start(found: Sequence[float]) -> float:
+    """Where the next search of a path begins; ``found``: what those before came to.  Packets a
+    second."""
+    carried = [best for best in found if best > 0]
     return AGAIN * median(carried) if carried else START
 
 

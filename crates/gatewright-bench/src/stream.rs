@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::arguments::Arguments;
 use crate::serve::STREAM;
@@ -17,11 +17,58 @@ const BLOCK: usize = 128 << 10;
 /// to wait until the others have drained.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What arrived: all of it, and the part behind the warm-up with its time.
+/// From when to when octets that arrive are measured; by the clock of the system, which both ends
+/// have in common.
+///
+/// One window for all streams: neither does it begin later for one that was starved, nor last
+/// until the slowest has drained, when the others are long at their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    from: SystemTime,
+    to: SystemTime,
+}
+
+impl Window {
+    const LEN: usize = 16;
+
+    fn behind(warm: Duration, seconds: Duration) -> Self {
+        let from = SystemTime::now() + warm;
+        Self {
+            from,
+            to: from + seconds,
+        }
+    }
+
+    fn contains(&self, now: SystemTime) -> bool {
+        self.from <= now && now < self.to
+    }
+
+    /// Nanoseconds since 1970 of both.
+    fn to_octets(self) -> [u8; Self::LEN] {
+        let mut octets = [0; Self::LEN];
+        for (field, time) in octets.chunks_exact_mut(8).zip([self.from, self.to]) {
+            let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let nanoseconds = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+            field.copy_from_slice(&nanoseconds.to_be_bytes());
+        }
+        octets
+    }
+
+    fn from_octets(octets: [u8; Self::LEN]) -> Self {
+        let [from, to] = [&octets[..8], &octets[8..]].map(|field| {
+            let nanoseconds = field
+                .iter()
+                .fold(0, |high, low| high << 8 | u64::from(*low));
+            UNIX_EPOCH + Duration::from_nanos(nanoseconds)
+        });
+        Self { from, to }
+    }
+}
+
+/// What arrived: all of it, and the part within the window.
 struct Counted {
     octets: u64,
     measured: u64,
-    seconds: f64,
 }
 
 /// Sends, and prints what arrived.
@@ -32,16 +79,19 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let warm = arguments.seconds("warm", 0.2)?;
     // One after the other: a thousand at once would overflow the far end's queue of connections.
     let connections = (0..streams)
-        .map(|index| connect(destinations[index % destinations.len()], warm))
+        .map(|index| connect(destinations[index % destinations.len()]))
         .collect::<Outcome<Vec<_>>>()?;
-    let barrier = Arc::new(Barrier::new(streams));
+    let (barrier, window) = (Barrier::new(streams), OnceLock::new());
+    let shared = Arc::new((barrier, window));
     let threads: Vec<_> = connections
         .into_iter()
         .map(|connection| {
-            let barrier = barrier.clone();
+            let shared = shared.clone();
             thread::spawn(move || {
+                let (barrier, window) = &*shared;
                 barrier.wait();
-                send(connection, warm + seconds)
+                let window = *window.get_or_init(|| Window::behind(warm, seconds));
+                send(connection, window, warm + seconds)
             })
         })
         .collect();
@@ -54,36 +104,31 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
         })
         .collect::<Outcome<Vec<Counted>>>()?;
     let octets: u64 = counted.iter().map(|each| each.octets).sum();
-    // Not the sum of each stream's rate: one that was starved has counted for an instant only.
     let measured: u64 = counted.iter().map(|each| each.measured).sum();
-    let longest = counted.iter().map(|each| each.seconds).fold(0.0, f64::max);
-    if longest == 0.0 {
+    if measured == 0 {
         return Err("nothing arrived after the warm-up".into());
     }
-    let rate = measured as f64 / longest;
+    let rate = measured as f64 / seconds.as_secs_f64();
     println!("{{\"octets\": {octets}, \"octets_per_second\": {rate:.0}}}");
     Ok(())
 }
 
 /// A connection that the far end has taken up.
-fn connect(to: SocketAddr, warm: Duration) -> Outcome<TcpStream> {
+fn connect(to: SocketAddr) -> Outcome<TcpStream> {
     let told = |error: std::io::Error| format!("{to}: {error}");
     let mut connection = TcpStream::connect_timeout(&to, TIMEOUT).map_err(told)?;
     connection.set_write_timeout(Some(TIMEOUT)).map_err(told)?;
     connection.set_read_timeout(Some(TIMEOUT)).map_err(told)?;
     connection.write_all(&[STREAM]).map_err(told)?;
-    let nanoseconds = u64::try_from(warm.as_nanos()).unwrap_or(u64::MAX);
-    connection
-        .write_all(&nanoseconds.to_be_bytes())
-        .map_err(told)?;
     connection.read_exact(&mut [0]).map_err(told)?;
     Ok(connection)
 }
 
-fn send(mut connection: TcpStream, seconds: Duration) -> Outcome<Counted> {
+fn send(mut connection: TcpStream, window: Window, seconds: Duration) -> Outcome<Counted> {
     let told = |error: std::io::Error| format!("a stream: {error}");
     let block = vec![0x5a; BLOCK];
     let end = Instant::now() + seconds;
+    connection.write_all(&window.to_octets()).map_err(told)?;
     while Instant::now() < end {
         connection.write_all(&block).map_err(told)?;
     }
@@ -98,39 +143,31 @@ fn parse(answer: &str) -> Option<Counted> {
     Some(Counted {
         octets: words.next()?.parse().ok()?,
         measured: words.next()?.parse().ok()?,
-        seconds: words.next()?.parse().ok()?,
     })
 }
 
 /// The far end of one stream: counts to its end and answers.
 pub(crate) fn count(mut connection: TcpStream) -> Outcome<()> {
     let told = |error: std::io::Error| format!("a stream: {error}");
-    let mut warm = [0; 8];
-    connection.read_exact(&mut warm).map_err(told)?;
-    let warm = Duration::from_nanos(u64::from_be_bytes(warm));
     connection.write_all(&[STREAM]).map_err(told)?;
+    let mut window = [0; Window::LEN];
+    connection.read_exact(&mut window).map_err(told)?;
+    let window = Window::from_octets(window);
     let mut block = vec![0; BLOCK];
-    let (mut octets, mut before) = (0u64, 0u64);
-    let (mut begin, mut counting_since, mut last) = (None, None, Instant::now());
+    let (mut octets, mut measured) = (0u64, 0u64);
     loop {
-        let read = connection.read(&mut block).map_err(told)?;
+        let read = connection.read(&mut block).map_err(told)? as u64;
         if read == 0 {
             break;
         }
-        octets += read as u64;
-        last = Instant::now();
-        let begin = *begin.get_or_insert(last);
-        if counting_since.is_none() && last - begin >= warm {
-            (counting_since, before) = (Some(last), octets);
+        octets += read;
+        if window.contains(SystemTime::now()) {
+            measured += read;
         }
     }
-    let since = counting_since.unwrap_or(last);
-    let answer = format!(
-        "{octets} {} {:.6}\n",
-        octets - before,
-        (last - since).as_secs_f64()
-    );
-    connection.write_all(answer.as_bytes()).map_err(told)
+    connection
+        .write_all(format!("{octets} {measured}\n").as_bytes())
+        .map_err(told)
 }
 
 #[cfg(test)]
@@ -138,10 +175,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_has_three_numbers() {
-        let counted = parse("10 5 0.5\n").unwrap();
+    fn an_answer_has_two_numbers() {
+        let counted = parse("10 5\n").unwrap();
         assert_eq!((counted.octets, counted.measured), (10, 5));
-        assert!(parse("10 5").is_none());
-        assert!(parse("10 5 soon").is_none());
+        assert!(parse("10").is_none());
+        assert!(parse("10 soon").is_none());
+    }
+
+    #[test]
+    fn a_window_reaches_the_far_end_as_it_is() {
+        let window = Window::behind(Duration::from_millis(200), Duration::from_secs(2));
+        let second = Duration::from_secs(1);
+        assert_eq!(Window::from_octets(window.to_octets()), window);
+        assert!(window.contains(window.from) && window.contains(window.from + second));
+        assert!(!window.contains(window.to) && !window.contains(window.from - second));
+    }
+
+    #[test]
+    fn any_window_that_is_sent_is_read() {
+        let most = Window::from_octets([0xff; Window::LEN]);
+        assert_eq!(most.to_octets(), [0xff; Window::LEN]);
     }
 }
