@@ -31,6 +31,18 @@ fn entries(count: u32) -> Vec<Entry> {
         .collect()
 }
 
+/// The same from the other end: all tunnels have the far network in common.
+fn mirrored(entries: Vec<Entry>) -> Vec<Entry> {
+    let turn = |entry: Entry| Entry {
+        selectors: Selectors::new(
+            entry.selectors.remote().to_vec(),
+            entry.selectors.local().to_vec(),
+        ),
+        ..entry
+    };
+    entries.into_iter().map(turn).collect()
+}
+
 fn flow(tunnel: u32) -> Flow {
     Flow {
         version: Version::V4,
@@ -58,6 +70,19 @@ fn lookup(c: &mut Criterion) {
         let mut next = in_turn(count);
         group.bench_function(count.to_string(), |b| {
             b.iter(|| matches!(spd.lookup_outbound(&flow(next())), Lookup::Entry(_)));
+        });
+        let spd = Spd::new(mirrored(entries(count)));
+        let mut next = in_turn(count);
+        group.bench_function(format!("mirrored/{count}"), |b| {
+            b.iter(|| {
+                let flow = flow(next());
+                let back = Flow {
+                    source: flow.destination,
+                    destination: flow.source,
+                    ..flow
+                };
+                matches!(spd.lookup_outbound(&back), Lookup::Entry(_))
+            });
         });
     }
 }

@@ -1,7 +1,7 @@
 //! The security policy database: ordered entries.
 
 use crate::flow::Flow;
-use crate::index::RemoteIndex;
+use crate::index::AddressIndex;
 use crate::selector::{Fit, Selectors};
 
 /// What happens to a packet that an entry selects (RFC 4301 section 4.4.1).
@@ -42,13 +42,13 @@ pub enum Lookup<'a> {
 #[derive(Debug, Default)]
 pub struct Spd {
     entries: Box<[Entry]>,
-    index: RemoteIndex,
+    index: AddressIndex,
 }
 
 impl Spd {
     /// The entries, first match first.
     pub fn new(entries: Vec<Entry>) -> Self {
-        let index = RemoteIndex::new(&entries);
+        let index = AddressIndex::new(&entries);
         Self {
             entries: entries.into_boxed_slice(),
             index,
@@ -62,7 +62,7 @@ impl Spd {
 
     /// What to do with a packet that leaves.
     pub fn lookup_outbound(&self, flow: &Flow) -> Lookup<'_> {
-        match self.index.candidates(flow.version, flow.destination) {
+        match self.index.candidates(flow) {
             Some(candidates) => first_fit(
                 candidates
                     .iter()

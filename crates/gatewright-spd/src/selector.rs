@@ -149,6 +149,11 @@ impl Selectors {
         std::hint::black_box((first(&self.local), first(&self.remote)));
     }
 
+    /// The ranges of our side.
+    pub fn local(&self) -> &[Selector] {
+        &self.local
+    }
+
     /// The ranges of the far side.
     pub fn remote(&self) -> &[Selector] {
         &self.remote
