@@ -6,8 +6,8 @@ the other for each packet; routes are found at once, however many there are:
 1. packets of the gateway's own IKE and ESP sockets (by mark) go by the main table;
 2. the packets of the SPD's entries go by the tunnel table (PROTECT) or the main table (BYPASS that
    stands before an overlapping PROTECT).  A local network with more than a few remote ones has one
-   rule and a table of its own, in which those are routes.  Neighbouring local networks with the
-   same remote ones share a shorter prefix;
+   rule and a table of its own, in which those are routes, neighbours as one.  Neighbouring local
+   networks with the same remote ones share a shorter prefix;
 3. packets of the gateway itself that have no source address yet and go to a remote network get the
    gateway's address in the local network, so that they are what the policy protects.
 
@@ -237,7 +237,9 @@ def _run_rules(run: _Run, number: int, tables: _Tables) -> Iterator[Rule]:
             continue
         table = tables.number(f"{number} {rule}")
         yield replace(rule, table=table)
-        for each in networks:
+        # All lead to the device.  A kernel finds one of ten thousand routes fast, but not in the
+        # caches of the processor.
+        for each in _collapsed(networks):
             tables.routes += _refused_without_device(tables.version, table, each)
 
 

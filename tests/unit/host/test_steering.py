@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from itertools import product
 
@@ -146,14 +147,29 @@ def test_many_remote_networks_are_routes_of_one_rule() -> None:
     assert NAMES.first_table <= steering.table <= NAMES.last_table
     assert own.table != steering.table
     found = [each for each in made.routes if each.table == steering.table]
-    assert len(found) == 2000
-    assert {each.kind for each in found if each.destination == ip_network("10.1.2.0/24")} == {
+    # 10.0.0.0/15, the rest of 1,000 as 256 + 128 + 64 + 32 + 8, and what refuses beneath each.
+    assert len(found) == 2 * 6
+    assert {each.kind for each in found if each.destination == ip_network("10.0.0.0/15")} == {
         RouteKind.TUN,
         RouteKind.UNREACHABLE,
     }
+    assert _octets(found, RouteKind.TUN) == _octets(found, RouteKind.UNREACHABLE) == 256 * 1000
     sources = [each for each in made.routes if each.table == own.table]
     assert {each.source for each in sources} == {INSIDE.ip}
     assert len(sources) == 1000
+
+
+def _octets(routes: Iterable[Route], kind: RouteKind) -> int:
+    """Addresses that routes of a kind lead to, which have none in common."""
+    return sum(each.destination.num_addresses for each in routes if each.kind is kind)
+
+
+def test_remote_networks_far_from_one_another_are_routes_of_their_own() -> None:
+    apart = [f"10.{each}.2.0/24" for each in range(0, 2 * FEW + 2, 2)]
+    made = planned(policy(*(entry(n + 1, A, each) for n, each in enumerate(apart))))
+    table = made.rules[-1].table
+    found = [each.destination for each in made.routes if each.table == table]
+    assert sorted(found) == sorted(2 * [ip_network(each) for each in apart])
 
 
 def test_few_remote_networks_are_rules() -> None:
@@ -165,7 +181,12 @@ def test_few_remote_networks_are_rules() -> None:
 def test_one_of_many_that_goes_leaves_the_others() -> None:
     more, less = (planned(policy(*branches(number)), INSIDE) for number in (1000, 999))
     assert more.rules == less.rules
-    assert len(set(more.routes) - set(less.routes)) == 3
+    table = more.rules[1].table
+    reached = [
+        _octets((each for each in made.routes if each.table == table), RouteKind.TUN)
+        for made in (more, less)
+    ]
+    assert reached == [256 * 1000, 256 * 999]
 
 
 def test_neighbouring_local_networks_of_one_remote_share_a_rule() -> None:
