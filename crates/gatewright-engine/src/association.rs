@@ -214,6 +214,14 @@ impl Association {
         black_box((self.transport.remote, Arc::as_ptr(&self.live)));
     }
 
+    /// Reads all that an outbound packet needs, before a step that waits for part of it keeps the
+    /// processor from asking for the rest; see [`SealContext::prefetch`].
+    pub(crate) fn prefetch_outbound(&self) {
+        self.prefetch();
+        self.live.prefetch_outbound();
+        self.live.seal.prefetch();
+    }
+
     /// Octets of the largest inner packet that fits now.
     pub(crate) fn inner_mtu(&self, now: u64) -> usize {
         self.overhead.max_inner_len(self.path.mtu(now))

@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use gatewright_esp::outer::{decapsulate_ecn, Ecn};
 use gatewright_esp::{OpenError, Payload};
 use gatewright_io::{Encapsulation, ReceiveBatch, Tun, TunOffload};
@@ -39,9 +40,11 @@ use crate::parts::{Part, Walk};
 const SLOTS: usize = 32;
 /// System calls in one go, so that the other direction gets its turn.
 const BUDGET: usize = 8;
-/// Datagrams whose pairs are looked at ahead: enough to wait for their memory at once, and so few
-/// that it is still there when their turn comes.
+/// Pairs that are looked at ahead: enough to wait for their memory at once, and so few that it is
+/// still there when their turn comes.
 const AHEAD: usize = 16;
+/// Among so many datagrams; those of one TCP segment are often of one pair.
+const DATAGRAMS: usize = 128;
 /// A NAT keepalive (RFC 3948 section 2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
 /// Octets before an IKE message on the NAT traversal port (RFC 3948 section 2.2).
@@ -50,6 +53,7 @@ const NON_ESP_MARKER: [u8; 4] = [0; 4];
 /// The inbound half of a worker.
 pub(crate) struct InboundPath {
     batch: ReceiveBatch,
+    parts: Vec<Part>,
     opened: Opened,
     outbox: Outbox<Arrival>,
 }
@@ -77,6 +81,7 @@ impl InboundPath {
     pub(crate) fn new(offload: TunOffload, workers: usize) -> Self {
         Self {
             batch: ReceiveBatch::new(SLOTS),
+            parts: Vec::with_capacity(DATAGRAMS),
             opened: Opened::new(offload),
             outbox: Outbox::new(workers),
         }
@@ -140,18 +145,23 @@ impl InboundPath {
     fn process_batch(&mut self, context: &Context<'_>, slot: &SocketSlot) -> Effect {
         let mut effect = Effect::None;
         let mut walk = Walk::default();
-        let mut parts = [Part::default(); AHEAD];
+        let mut parts = std::mem::take(&mut self.parts);
         loop {
-            let count = walk.take(&mut self.batch, &mut parts);
-            if count == 0 {
+            walk.take(&mut self.batch, &mut parts, DATAGRAMS);
+            if parts.is_empty() {
+                self.parts = parts;
                 return effect;
             }
-            let parts = &parts[..count];
-            prefetch(context, slot, parts.iter().map(|part| part.of(&self.batch)));
-            for part in parts {
-                if self.process_part(context, slot, *part) == Effect::Activated {
-                    effect = Effect::Activated;
+            let mut rest = &parts[..];
+            while !rest.is_empty() {
+                let datagrams = rest.iter().map(|part| part.of(&self.batch));
+                let (near, far) = rest.split_at(prefetch(context, slot, datagrams));
+                for part in near {
+                    if self.process_part(context, slot, *part) == Effect::Activated {
+                        effect = Effect::Activated;
+                    }
                 }
+                rest = far;
             }
         }
     }
@@ -175,7 +185,8 @@ impl InboundPath {
     }
 }
 
-/// Reads what the pairs of these datagrams need, at most [`AHEAD`], before the first is used.
+/// Reads what the pairs of these datagrams need, of [`AHEAD`] pairs, before the first is used; how
+/// many datagrams that are.
 ///
 /// With thousands of SAs that is not in the caches, and each step to it (table, pair, what changes,
 /// keys) says where the next one lies.  So each is taken for all of them: their memory is waited
@@ -184,28 +195,33 @@ fn prefetch<'a>(
     context: &Context<'_>,
     slot: &SocketSlot,
     datagrams: impl Iterator<Item = &'a [u8]>,
-) {
+) -> usize {
     let encapsulation = slot.socket.encapsulation();
     let ipv4 = slot.socket.local().is_ipv4();
     let mut last = None;
-    let mut pairs = [None; AHEAD];
-    for (place, data) in pairs.iter_mut().zip(datagrams) {
+    let mut pairs = ArrayVec::<_, AHEAD>::new();
+    let mut count = 0;
+    for data in datagrams {
         let spi = spi_of(data, encapsulation, ipv4);
         if spi != last {
-            *place = spi.and_then(|spi| context.tables.inbound.get(spi));
+            if pairs.is_full() {
+                break;
+            }
+            pairs.extend(spi.and_then(|spi| context.tables.inbound.get(spi)));
             last = spi;
         }
+        count += 1;
     }
-    let pairs = || pairs.iter().flatten();
-    pairs().for_each(|pair| pair.prefetch());
-    pairs().for_each(|pair| {
+    pairs.iter().for_each(|pair| pair.prefetch());
+    pairs.iter().for_each(|pair| {
         pair.live.prefetch_inbound();
         pair.selectors.prefetch();
     });
-    pairs().for_each(|pair| {
+    pairs.iter().for_each(|pair| {
         pair.live.open.prefetch();
         pair.live.replay.prefetch();
     });
+    count
 }
 
 /// The worker that is to open a datagram; this one for what is no ESP of an SA that exists.

@@ -273,6 +273,7 @@ impl OutboundPath {
     fn decide(&mut self, context: &Context<'_>, flow: &Flow) -> Verdict {
         let generation = context.tables.generation;
         if let Some(pair) = self.cache.get(generation, flow) {
+            pair.prefetch_outbound();
             if pair.live.outbound() == association::Outbound::Active {
                 return Verdict::Protect(Arc::clone(pair));
             }

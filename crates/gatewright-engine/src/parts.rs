@@ -3,7 +3,7 @@
 use gatewright_io::{Datagram, ReceiveBatch};
 
 /// Where in the batch a datagram lies: all of a slot, or a part of it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
     pub(crate) slot: usize,
     pub(crate) start: usize,
@@ -24,15 +24,13 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// Fills `parts` from the first; how many there were.
-    pub(crate) fn take(&mut self, batch: &mut ReceiveBatch, parts: &mut [Part]) -> usize {
-        let mut count = 0;
-        for place in parts {
+    /// Replaces `parts` by the next ones, at most `most` and none at the end.
+    pub(crate) fn take(&mut self, batch: &mut ReceiveBatch, parts: &mut Vec<Part>, most: usize) {
+        parts.clear();
+        while parts.len() < most {
             let Some(part) = self.next(batch) else { break };
-            *place = part;
-            count += 1;
+            parts.push(part);
         }
-        count
     }
 
     fn next(&mut self, batch: &mut ReceiveBatch) -> Option<Part> {
@@ -66,17 +64,14 @@ mod tests {
         }
         let mut walk = Walk::default();
         let mut found = Vec::new();
-        let mut parts = [Part::default(); 4];
+        let mut parts = Vec::new();
         loop {
-            let count = walk.take(&mut batch, &mut parts);
-            found.extend(
-                parts[..count]
-                    .iter()
-                    .map(|part| (part.slot, part.start, part.end)),
-            );
-            if count < parts.len() {
+            walk.take(&mut batch, &mut parts, 4);
+            if parts.is_empty() {
                 break;
             }
+            assert!(parts.len() <= 4);
+            found.extend(parts.iter().map(|part| (part.slot, part.start, part.end)));
         }
         assert_eq!(
             found,
