@@ -16,6 +16,7 @@ KERNEL = Path("/usr/bin/linux.uml")
 MODULES = Path("/usr/lib/uml/modules")
 MEMORY = "192M"
 BASE = "uml-base.sh"
+PROCESSOR = Path("/proc/cpuinfo")
 
 
 def missing() -> str | None:
@@ -26,6 +27,10 @@ def missing() -> str | None:
     ):
         if not found:
             return f"Debian package {package} is not installed"
+    # It gives registers back by ptrace, which takes the whole of them or nothing; with AMX they
+    # are larger than it has room for, and it stops in put_fp_registers().
+    if "amx_tile" in PROCESSOR.read_text().split():
+        return "Debian's user-mode-linux stops at its first program on a processor with AMX"
     return None
 
 
