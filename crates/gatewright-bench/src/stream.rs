@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::arguments::Arguments;
 use crate::serve::STREAM;
@@ -45,22 +45,17 @@ impl Window {
 
     /// Nanoseconds since 1970 of both.
     fn to_octets(self) -> [u8; Self::LEN] {
-        let mut octets = [0; Self::LEN];
-        for (field, time) in octets.chunks_exact_mut(8).zip([self.from, self.to]) {
+        let [from, to] = [self.from, self.to].map(|time| {
             let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let nanoseconds = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
-            field.copy_from_slice(&nanoseconds.to_be_bytes());
-        }
-        octets
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        });
+        (u128::from(from) << 64 | u128::from(to)).to_be_bytes()
     }
 
     fn from_octets(octets: [u8; Self::LEN]) -> Self {
-        let [from, to] = [&octets[..8], &octets[8..]].map(|field| {
-            let nanoseconds = field
-                .iter()
-                .fold(0, |high, low| high << 8 | u64::from(*low));
-            UNIX_EPOCH + Duration::from_nanos(nanoseconds)
-        });
+        let both = u128::from_be_bytes(octets);
+        let [from, to] = [(both >> 64) as u64, both as u64]
+            .map(|nanoseconds| UNIX_EPOCH + Duration::from_nanos(nanoseconds));
         Self { from, to }
     }
 }
@@ -91,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
                 let (barrier, window) = &*shared;
                 barrier.wait();
                 let window = *window.get_or_init(|| Window::behind(warm, seconds));
-                send(connection, window, warm + seconds)
+                send(connection, window)
             })
         })
         .collect();
@@ -124,12 +119,11 @@ fn connect(to: SocketAddr) -> Outcome<TcpStream> {
     Ok(connection)
 }
 
-fn send(mut connection: TcpStream, window: Window, seconds: Duration) -> Outcome<Counted> {
+fn send(mut connection: TcpStream, window: Window) -> Outcome<Counted> {
     let told = |error: std::io::Error| format!("a stream: {error}");
     let block = vec![0x5a; BLOCK];
-    let end = Instant::now() + seconds;
     connection.write_all(&window.to_octets()).map_err(told)?;
-    while Instant::now() < end {
+    while SystemTime::now() < window.to {
         connection.write_all(&block).map_err(told)?;
     }
     connection.shutdown(Shutdown::Write).map_err(told)?;

@@ -148,16 +148,16 @@ fn ranges(entries: &[Entry], version: Version, side: Side) -> Vec<Range> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::policy::Action;
-    use crate::selector::Selector;
 
     const TUNNELS: u32 = 10_000;
 
     fn range(first: u32, last: u32) -> Vec<Selector> {
-        let ends = (first.into(), last.into());
-        let (first, last): (std::net::Ipv4Addr, std::net::Ipv4Addr) = ends;
-        vec![Selector::new(first.into(), last.into(), 0, (0, u16::MAX)).unwrap()]
+        let address = |number: u32| IpAddr::V4(number.into());
+        vec![Selector::new(address(first), address(last), 0, (0, u16::MAX)).unwrap()]
     }
 
     fn index(sides: impl Fn(u32) -> (Vec<Selector>, Vec<Selector>)) -> AddressIndex {
