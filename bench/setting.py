@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from bench.noise import Judge
-from bench.paths.path import Kind, Path
+from bench.paths.path import Beside, Kind, Path
 from gatewright.lab.errors import LabError
 
 
@@ -52,10 +52,12 @@ class Setting:
     row_ends: float = float("inf")
     _built: dict[str, Path] = field(default_factory=dict)
 
-    def path(self, kind: Kind) -> Path | None:
+    def path(self, kind: Kind | Beside) -> Path | None:
         """None when it cannot be had here; ``absent`` then has the reason."""
         if kind.name in self.absent:
             return None
+        if isinstance(kind, Beside):
+            return self._beside(kind)
         if kind.name not in self._built:
             self.say(f"building {kind.name}")
             if (why := kind.missing()) is not None:
@@ -63,6 +65,13 @@ class Setting:
                 return None
             self._built[kind.name] = kind.build(self.stack, kind.name)
         return self._built[kind.name]
+
+    def _beside(self, kind: Beside) -> Path | None:
+        path = self.path(kind.of)
+        if path is None:
+            self.absent[kind.name] = self.absent[kind.of.name]
+            return None
+        return kind.on(path)
 
     def needed(self, kind: Kind) -> Path:
         """A path without which nothing can be compared.  Raises ``LabError`` with the reason."""
@@ -80,7 +89,7 @@ class Setting:
             if now + (now - begin) / 2 > self.row_ends:
                 return
 
-    def paths(self, kinds: Sequence[Kind]) -> list[Path]:
+    def paths(self, kinds: Sequence[Kind | Beside]) -> list[Path]:
         """Those that can be had."""
         return [path for kind in kinds if (path := self.path(kind)) is not None]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from ipaddress import IPv4Address, IPv4Network
+from itertools import cycle
 
 from bench.paths.path import Builder, Path, ready
 from gatewright.lab.gateway import Gateway
 from gatewright.lab.namespace import Namespace
 from gatewright.lab.traffic import ping
-from gatewright.lab.world import Addresses, World
+from gatewright.lab.world import IPV4, Addresses, World
 
 SECRET, KEY = "bench", "bench-key-of-no-value"
 HEAD = """\
@@ -34,10 +35,9 @@ FAR_NETWORKS = IPv4Network("10.0.0.0/8")
 Pair = tuple[str, str]  # the networks that a tunnel joins, NetA's first
 
 
-def gatewright(
-    esp: str, *, udp: bool, prepare: Callable[[World], None] = lambda _: None
-) -> Builder:
-    """One tunnel with one ESP algorithm, in UDP 4500 or as protocol 50.
+def gatewright(*esp: str, udp: bool, prepare: Callable[[World], None] = lambda _: None) -> Builder:
+    """A tunnel for each ESP algorithm, in UDP 4500 or as protocol 50, to the ``far_host`` of its
+    number; the path is through the first.
 
     ``prepare`` changes the world before the gateways start.
     """
@@ -45,10 +45,13 @@ def gatewright(
     def build(stack: ExitStack, name: str) -> Path:
         world = stack.enter_context(World())
         prepare(world)
-        pair = world.ipv4.a.network, world.ipv4.b.network
-        gateways = start(stack, world, [pair], esp=esp, udp=udp)
-        first = ping(world.host_a, world.ipv4.b.host)
-        return ready(stack, name, world, [each.pid for each in gateways], first.times[0])
+        if len(esp) > 1:
+            spread_far_networks(world)
+        pairs = [(world.ipv4.a.network, far_network(number)) for number in range(len(esp))]
+        gateways = start(stack, world, pairs, esp=esp, udp=udp)
+        for number in range(len(esp)):
+            ping(world.host_a, far_host(number))
+        return ready(stack, name, world, [each.pid for each in gateways])
 
     return build
 
@@ -65,7 +68,7 @@ def four_tunnels(stack: ExitStack, name: str) -> Path:
             f"route add {far} via {world.ipv4.a.internal} src {address}",
         )
         world.gateway_a.ip(f"route add {near} via {world.ipv4.a.host}")
-    gateways = start(stack, world, pairs, esp="aes-128-gcm", udp=True)
+    gateways = start(stack, world, pairs, esp=["aes-128-gcm"], udp=True)
     return ready(stack, name, world, [gateway.pid for gateway in gateways])
 
 
@@ -73,6 +76,11 @@ def far_network(number: int) -> str:
     """The network behind gateway B of one tunnel of many; the first one is the world's own."""
     first = int(IPv4Address("10.20.0.0"))
     return f"{IPv4Address(first + (number << 8))}/24"
+
+
+def far_host(number: int) -> str:
+    """hostB's address in that network; the sender counts up to it the same way."""
+    return str(IPv4Address(IPV4.b.host) + (number << 8))
 
 
 def spread_far_networks(world: World) -> None:
@@ -89,12 +97,13 @@ def start(
     world: World,
     pairs: Sequence[Pair],
     *,
-    esp: str,
+    esp: Sequence[str],
     udp: bool,
     always: bool = False,
 ) -> tuple[Gateway, Gateway]:
     """Start both gateways with a tunnel for each pair, and wait until they are ready.
 
+    ``esp``: the algorithms of each tunnel; where there are more tunnels they begin again.
     ``always``: the first one brings all of them up by itself, whether there is traffic or not.
     """
     ends = world.ipv4
@@ -111,7 +120,7 @@ def policy(
     here: Addresses,
     there: Addresses,
     pairs: Sequence[Pair],
-    esp: str,
+    esp: Sequence[str],
     *,
     udp: bool,
     always: bool = False,
@@ -128,9 +137,9 @@ def policy(
             nat_traversal="force" if udp else "off",
             start="always" if always else "on-demand",
             ike=MODERN_IKE,
-            esp=esp,
+            esp=algorithms,
         )
-        for number, (own, others) in enumerate(pairs)
+        for number, ((own, others), algorithms) in enumerate(zip(pairs, cycle(esp), strict=False))
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench import tool
 from bench.machine import process_seconds, resident_bytes
@@ -13,17 +13,20 @@ from gatewright.lab.world import World
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A world ready to be measured, its receiver running.  ``pids``: the gateways' processes."""
+    """A world ready to be measured, its receiver running.
+
+    ``host``: the receiver's address; ``pids``: the gateways' processes.
+    """
 
     name: str
     world: World
+    host: str
     pids: Sequence[int] = ()
-    first_reply: float | None = None
 
     @property
     def to(self) -> str:
         """Where its receiver listens."""
-        return f"{self.world.ipv4.b.host}:{tool.PORT}"
+        return f"{self.host}:{tool.PORT}"
 
     def gateway_seconds(self) -> float:
         """Processor time of both gateways' processes so far."""
@@ -49,14 +52,21 @@ class Kind:
     missing: Callable[[], str | None] = lambda: None
 
 
-def ready(
-    stack: ExitStack,
-    name: str,
-    world: World,
-    pids: Sequence[int] = (),
-    first_reply: float | None = None,
-) -> Path:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Another way through the gateways of a path: to another address of its receiver."""
+
+    name: str
+    of: Kind
+    host: str
+
+    def on(self, path: Path) -> Path:
+        """``path``: of the kind that it is beside."""
+        return replace(path, name=self.name, host=self.host)
+
+
+def ready(stack: ExitStack, name: str, world: World, pids: Sequence[int] = ()) -> Path:
     """The path through a world whose gateways stand: start its receiver."""
     receiver = tool.far_end(world.host_b, world.directory)
     stack.callback(receiver.stop)
-    return Path(name, world, pids, first_reply)
+    return Path(name, world, world.ipv4.b.host, pids)

@@ -96,7 +96,7 @@ def _build(stack: ExitStack, far_networks: Sequence[str]) -> Crowd:
     tunnels = len(far_networks)
     pairs = [(world.ipv4.a.network, each) for each in far_networks]
     begin = time.monotonic()
-    gateways = start(stack, world, pairs, esp="aes-128-gcm", udp=True, always=True)
+    gateways = start(stack, world, pairs, esp=["aes-128-gcm"], udp=True, always=True)
     loaded = time.monotonic()
     name = f"UDP, {tunnels:,} tunnels"
     path = ready(stack, name, world, [gateway.pid for gateway in gateways])

@@ -21,7 +21,7 @@ from bench.paths.catalogue import (
     TRIPLE_DES,
     WIREGUARD_GO,
 )
-from bench.paths.path import Kind
+from bench.paths.path import Beside, Kind
 from bench.result import Result, Table
 from bench.rows.ciphers import cipher_claims, measure_ciphers
 from bench.series import Series, measure
@@ -38,7 +38,7 @@ RECORDED_STRONGSWAN, RECORDED_FORWARDING = 225.0, 15_000.0
 class Part:
     """A line of the targets that is measured with one TCP stream, and the paths it needs."""
 
-    kinds: Sequence[Kind]
+    kinds: Sequence[Kind | Beside]
     claims: Callable[[Series, Setting], list[Claim]]
 
 

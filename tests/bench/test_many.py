@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
-from bench.paths.ours import FAR_NETWORKS, far_network, policy
+from bench.paths.ours import FAR_NETWORKS, far_host, far_network, policy
 
 from gatewright.control.policies import check
 from gatewright.lab.world import IPV4
@@ -18,15 +18,16 @@ def test_ten_thousand_networks_lie_apart_and_at_host_b() -> None:
 
 
 def test_the_sender_counts_destinations_up_the_same_way() -> None:
-    first = ip_address(IPV4.b.host)
+    assert far_host(0) == IPV4.b.host
+    assert far_host(1) == "10.20.1.2"
     assert all(
-        ip_address(int(first) + (number << 8)) in ip_network(far_network(number))
+        ip_address(far_host(number)) in ip_network(far_network(number))
         for number in (0, 1, 255, 256, 9_999)
     )
 
 
 def test_a_policy_of_many_tunnels_has_no_errors() -> None:
     pairs = [(IPV4.a.network, far_network(number)) for number in range(20)]
-    result = check(policy(IPV4.a, IPV4.b, pairs, "aes-128-gcm", udp=True), "policy.yaml")
+    result = check(policy(IPV4.a, IPV4.b, pairs, ["aes-128-gcm"], udp=True), "policy.yaml")
     assert [finding.what for finding in result.findings if finding.severity == "error"] == []
     assert result.ok
