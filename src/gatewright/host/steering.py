@@ -7,7 +7,9 @@ the other for each packet; routes are found at once, however many there are:
 2. the packets of the SPD's entries go by the tunnel table (PROTECT) or the main table (BYPASS that
    stands before an overlapping PROTECT).  A local network with more than a few remote ones has one
    rule and a table of its own, in which those are routes, neighbours as one.  Neighbouring local
-   networks with the same remote ones share a shorter prefix;
+   networks with the same remote ones share a shorter prefix; where many are left that have one
+   remote network, all packets to elsewhere are led around them: so is, decrypted, all that comes
+   from there;
 3. packets of the gateway itself that have no source address yet and go to a remote network get the
    gateway's address in the local network, so that they are what the policy protects.
 
@@ -112,7 +114,7 @@ def plan(policy: CompiledPolicy, names: HostNames, local: Sequence[LocalAddress]
         marked = Rule(version, 0, MAIN_TABLE, mark=names.mark)
         groups = [[marked]]
         for number, run in enumerate(_runs(policy.spd, version)):
-            groups.append(list(dict.fromkeys(_run_rules(run, number, tables))))
+            groups += _with_a_way_around(list(dict.fromkeys(_run_rules(run, number, tables))))
         groups += _own_traffic(policy, version, tables, local)
         rules += _numbered(groups, names)
         routes += _refused_without_device(version, names.tunnel_table, default(version))
@@ -275,6 +277,17 @@ def _collapsed(networks: Iterable[IPNetwork]) -> Iterator[IPNetwork]:
 
 def _narrow(network: IPNetwork) -> IPNetwork | None:
     return network if network.prefixlen else None
+
+
+def _with_a_way_around(rules: list[Rule]) -> list[list[Rule]]:
+    """As groups; many rules to one destination with one before them for all other packets."""
+    destinations = {rule.destination for rule in rules}
+    if len(rules) <= FEW or len(destinations) > 1 or None in destinations:
+        return [rules]
+    (destination,) = destinations
+    behind = Rule(rules[0].version, 0, LOOK_NOWHERE)
+    around = replace(behind, destination=destination, inverted=True, goto=2)
+    return [[around], rules, [behind]]
 
 
 def _flow_rules(

@@ -192,10 +192,15 @@ def test_one_of_many_that_goes_leaves_the_others() -> None:
 def test_neighbouring_local_networks_of_one_remote_share_a_rule() -> None:
     locals_ = [f"10.{each >> 8}.{each & 255}.0/24" for each in range(1000)]
     made = planned(policy(*(entry(n + 1, each, B) for n, each in enumerate(locals_))))
-    steering = made.rules[1:]
-    assert {each.priority for each in steering} == {4758}
+    around, *steering, behind = made.rules[1:]
+    assert {each.priority for each in steering} == {4759}
     assert {each.destination for each in steering} == {ip_network(B)}
     assert len(steering) == 6  # 512 + 256 + 128 + 64 + 32 + 8
+    # What does not go there is not held against each of them.
+    assert around == Rule(
+        4, 4758, LOOK_NOWHERE, destination=ip_network(B), inverted=True, goto=4760
+    )
+    assert behind == Rule(4, 4760, LOOK_NOWHERE)
     assert sum(each.source.num_addresses for each in steering if each.source) == 256 * 1000
 
 
