@@ -21,11 +21,12 @@
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use gatewright_io::{Tun, VNET_HEADER_LEN};
 use gatewright_offload::{SplitError, Splitter, VirtioNetHeader};
 use gatewright_packet::icmp_error::{self, IcmpError, MAX_ICMP_ERROR_LEN};
 use gatewright_packet::{FlowKey, IpPacket};
-use gatewright_spd::{Action, Fit, Flow, FlowCache, Lookup};
+use gatewright_spd::{Action, Fit, Flow, FlowCache, Lookup, Spot};
 
 use crate::association::{self, Association};
 use crate::control::{Shared, Tables};
@@ -74,14 +75,28 @@ pub(crate) struct OutboundPath {
     lately: usize,
     cache: FlowCache<Arc<Association>>,
     waiting: Waiting,
-    sealer: Sealer,
-    answers: RateLimit,
+    outlet: Outlet,
     outbox: Outbox<()>,
 }
 
+/// What protected packets leave through, or the answer to their sender.
+struct Outlet {
+    sealer: Sealer,
+    answers: RateLimit,
+}
+
+/// A frame that was read, and what is known of it before it is decided on.
+struct Read<'a> {
+    frame: &'a [u8],
+    segments: Splitter<'a>,
+    flow: Flow,
+    /// Where what was decided for its flow stood.
+    known: Option<Spot>,
+}
+
 /// What happens to a packet.
-enum Verdict {
-    Protect(Arc<Association>),
+enum Verdict<'a> {
+    Protect(&'a Arc<Association>),
     /// There is no pair for this policy yet; `coming`: one is on standby.
     Wait {
         policy_id: u32,
@@ -90,7 +105,7 @@ enum Verdict {
     Drop(DropReason),
 }
 
-impl Verdict {
+impl Verdict<'_> {
     /// The worker to carry it out.
     fn owner(&self, context: &Context<'_>) -> usize {
         match self {
@@ -122,8 +137,10 @@ impl OutboundPath {
                 settings.waiting_packets,
                 settings.waiting_octets / shared.links.count(),
             ),
-            sealer: Sealer::new(),
-            answers: RateLimit::new(ANSWERS_PER_SECOND, ANSWERS_AT_ONCE),
+            outlet: Outlet {
+                sealer: Sealer::new(),
+                answers: RateLimit::new(ANSWERS_PER_SECOND, ANSWERS_AT_ONCE),
+            },
             outbox: Outbox::new(shared.links.count()),
         }
     }
@@ -180,28 +197,39 @@ impl OutboundPath {
     /// Takes what was read to the arena or to its end.
     fn process_stash(&mut self, context: &Context<'_>, tun: &mut dyn Tun) {
         let mut stash = std::mem::take(&mut self.stash);
-        if stash.len() > 1 {
-            self.prefetch(context, &stash);
-        }
+        let mut reads = ArrayVec::<_, { stash::FRAMES }>::new();
         for frame in stash.frames() {
-            self.process_frame(context, frame, tun, Origin::Device);
+            reads.extend(self.read(context, frame));
         }
+        self.prefetch(&reads);
+        for read in &reads {
+            self.process(context, read, tun, Origin::Device);
+        }
+        drop(reads);
         stash.clear();
         self.stash = stash;
     }
 
+    /// None when it was dropped.
+    fn read<'a>(&self, context: &Context<'_>, frame: &'a [u8]) -> Option<Read<'a>> {
+        let segments = parse_frame(frame)
+            .map_err(|reason| context.counters.drop_one(reason))
+            .ok()?;
+        let flow = Flow::from(FlowKey::of(segments.packet()));
+        let known = self.cache.find(context.tables.generation, &flow);
+        Some(Read {
+            frame,
+            segments,
+            flow,
+            known,
+        })
+    }
+
     /// Reads what the pairs of several flows need, one step after the other for all of them, before
     /// the first is used; as on the way in.
-    fn prefetch(&self, context: &Context<'_>, stash: &Stash) {
-        let generation = context.tables.generation;
-        let mut pairs = [None; stash::FRAMES];
-        for (place, frame) in pairs.iter_mut().zip(stash.frames()) {
-            if let Ok(segments) = parse_frame(frame) {
-                let flow = Flow::from(FlowKey::of(segments.packet()));
-                *place = self.cache.peek(generation, &flow);
-            }
-        }
-        let pairs = || pairs.iter().flatten();
+    fn prefetch(&self, reads: &[Read<'_>]) {
+        let known = || reads.iter().filter_map(|read| read.known);
+        let pairs = || known().filter_map(|spot| self.cache.peek(spot));
         pairs().for_each(|pair| pair.prefetch());
         pairs().for_each(|pair| pair.live.prefetch_outbound());
         pairs().for_each(|pair| pair.live.seal.prefetch());
@@ -209,7 +237,7 @@ impl OutboundPath {
 
     /// Sends what was sealed, and gives the other workers what is theirs.
     fn pass_on(&mut self, context: &Context<'_>) {
-        self.sealer.flush(context);
+        self.outlet.sealer.flush(context);
         self.hand_over(context.shared);
     }
 
@@ -221,9 +249,9 @@ impl OutboundPath {
         tun: &mut dyn Tun,
     ) {
         for index in 0..parcel.len() {
-            self.process_frame(context, parcel.octets(index), tun, Origin::Worker);
+            self.process_frame(context, parcel.octets(index), tun);
         }
-        self.sealer.flush(context);
+        self.outlet.sealer.flush(context);
     }
 
     /// Gives the other workers what is theirs.  False when some of it has to wait.
@@ -234,28 +262,44 @@ impl OutboundPath {
         !self.outbox.is_pending()
     }
 
-    /// Takes a frame (virtio-net header and IP packet) to the arena or to its end.
-    fn process_frame(
+    /// Takes a frame (virtio-net header and IP packet) that this worker did not read from the
+    /// device to the arena or to its end.
+    fn process_frame(&mut self, context: &Context<'_>, frame: &[u8], tun: &mut dyn Tun) {
+        if let Some(read) = self.read(context, frame) {
+            self.process(context, &read, tun, Origin::Worker);
+        }
+    }
+
+    fn process(
         &mut self,
         context: &Context<'_>,
-        frame: &[u8],
+        read: &Read<'_>,
         tun: &mut dyn Tun,
         origin: Origin,
     ) {
-        let segments = match parse_frame(frame) {
-            Ok(segments) => segments,
-            Err(reason) => return context.counters.drop_one(reason),
+        let Read { frame, flow, .. } = read;
+        let generation = context.tables.generation;
+        let known = read
+            .known
+            .and_then(|spot| self.cache.get(spot, generation, flow));
+        let verdict = match known.filter(|pair| pair.is_active()) {
+            Some(pair) => Verdict::Protect(pair),
+            None => {
+                let decided = decide(context, flow);
+                if let Verdict::Protect(pair) = decided {
+                    self.cache.put(generation, flow, Arc::clone(pair));
+                }
+                decided
+            }
         };
-        let flow = Flow::from(FlowKey::of(segments.packet()));
-        let verdict = self.decide(context, &flow);
         let owner = verdict.owner(context);
         if origin == Origin::Device && owner != context.worker {
             return self.lay_aside(context, owner, frame);
         }
         match verdict {
-            Verdict::Protect(pair) => self.dispatch(context, &pair, &segments, tun),
+            Verdict::Protect(pair) => self.outlet.dispatch(context, pair, &read.segments, tun),
             Verdict::Wait { policy_id, coming } => {
-                self.wait_for_association(context, policy_id, coming, &flow, frame);
+                self.wait_for_association(context, policy_id, coming, flow, frame);
             }
             Verdict::Drop(reason) => context.counters.drop_one(reason),
         }
@@ -268,29 +312,6 @@ impl OutboundPath {
         } else {
             context.counters.drop_one(DropReason::Handover);
         }
-    }
-
-    fn decide(&mut self, context: &Context<'_>, flow: &Flow) -> Verdict {
-        let generation = context.tables.generation;
-        if let Some(pair) = self.cache.get(generation, flow) {
-            pair.prefetch_outbound();
-            if pair.live.outbound() == association::Outbound::Active {
-                return Verdict::Protect(Arc::clone(pair));
-            }
-        }
-        let verdict = match context.tables.spd.lookup_outbound(flow) {
-            Lookup::Entry(entry) => match entry.action {
-                Action::Protect => choose_association(context.tables, entry.id, flow),
-                Action::Discard => Verdict::Drop(DropReason::Discard),
-                Action::Bypass => Verdict::Drop(DropReason::Bypass),
-            },
-            Lookup::PortsUnknown(_) => Verdict::Drop(DropReason::FragmentPorts),
-            Lookup::Nothing => Verdict::Drop(DropReason::NoPolicy),
-        };
-        if let Verdict::Protect(pair) = &verdict {
-            self.cache.put(generation, flow, Arc::clone(pair));
-        }
-        verdict
     }
 
     fn wait_for_association(
@@ -319,6 +340,77 @@ impl OutboundPath {
         });
     }
 
+    /// Forgets decisions, and sends what waited and can go now.  After each change.
+    pub(crate) fn tables_changed(&mut self, context: &Context<'_>, tun: &mut dyn Tun) {
+        self.cache.clear();
+        if self.waiting.is_empty() {
+            return;
+        }
+        for policy_id in self.waiting.policies() {
+            self.waiting.queue(policy_id).announced = false;
+            let usable = context
+                .tables
+                .of_policy(policy_id)
+                .iter()
+                .any(|pair| pair.is_active());
+            if usable || !context.tables.owners.knows(policy_id) {
+                for frame in self.waiting.take(policy_id) {
+                    self.process_frame(context, &frame, tun);
+                }
+            }
+        }
+        self.outlet.sealer.flush(context);
+    }
+
+    /// Drops what waits for a policy.
+    pub(crate) fn give_up(&mut self, context: &Context<'_>, policy_id: u32) {
+        let given_up = self.waiting.take(policy_id).len();
+        context
+            .counters
+            .drop_many(DropReason::AcquireFailed, given_up as u64);
+    }
+}
+
+/// What happens to a packet of a flow, by the SPD.
+fn decide<'a>(context: &Context<'a>, flow: &Flow) -> Verdict<'a> {
+    match context.tables.spd.lookup_outbound(flow) {
+        Lookup::Entry(entry) => match entry.action {
+            Action::Protect => choose_association(context.tables, entry.id, flow),
+            Action::Discard => Verdict::Drop(DropReason::Discard),
+            Action::Bypass => Verdict::Drop(DropReason::Bypass),
+        },
+        Lookup::PortsUnknown(_) => Verdict::Drop(DropReason::FragmentPorts),
+        Lookup::Nothing => Verdict::Drop(DropReason::NoPolicy),
+    }
+}
+
+/// The newest pair in use whose selectors cover the flow (RFC 4301 section 5.1, item 3).
+fn choose_association<'a>(tables: &'a Tables, policy_id: u32, flow: &Flow) -> Verdict<'a> {
+    let mut coming = false;
+    let mut opaque = false;
+    for pair in tables.of_policy(policy_id) {
+        match pair.selectors.fit_outbound(flow) {
+            Fit::Outside => continue,
+            Fit::PortsUnknown => {
+                opaque = true;
+                continue;
+            }
+            Fit::Inside => {}
+        }
+        match pair.live.outbound() {
+            association::Outbound::Active => return Verdict::Protect(pair),
+            association::Outbound::Standby => coming = true,
+            association::Outbound::Expired => {}
+        }
+    }
+    if opaque && !coming {
+        // The pair that this fragment belongs to may exist; another one must not be asked for.
+        return Verdict::Drop(DropReason::FragmentPorts);
+    }
+    Verdict::Wait { policy_id, coming }
+}
+
+impl Outlet {
     fn dispatch(
         &mut self,
         context: &Context<'_>,
@@ -347,62 +439,6 @@ impl OutboundPath {
             }
         }
     }
-
-    /// Forgets decisions, and sends what waited and can go now.  After each change.
-    pub(crate) fn tables_changed(&mut self, context: &Context<'_>, tun: &mut dyn Tun) {
-        self.cache.clear();
-        if self.waiting.is_empty() {
-            return;
-        }
-        for policy_id in self.waiting.policies() {
-            self.waiting.queue(policy_id).announced = false;
-            let usable = context
-                .tables
-                .of_policy(policy_id)
-                .iter()
-                .any(|pair| pair.live.outbound() == association::Outbound::Active);
-            if usable || !context.tables.owners.knows(policy_id) {
-                for frame in self.waiting.take(policy_id) {
-                    self.process_frame(context, &frame, tun, Origin::Worker);
-                }
-            }
-        }
-        self.sealer.flush(context);
-    }
-
-    /// Drops what waits for a policy.
-    pub(crate) fn give_up(&mut self, context: &Context<'_>, policy_id: u32) {
-        let given_up = self.waiting.take(policy_id).len();
-        context
-            .counters
-            .drop_many(DropReason::AcquireFailed, given_up as u64);
-    }
-}
-
-/// The newest pair in use whose selectors cover the flow (RFC 4301 section 5.1, item 3).
-fn choose_association(tables: &Tables, policy_id: u32, flow: &Flow) -> Verdict {
-    let mut coming = false;
-    let mut opaque = false;
-    for pair in tables.of_policy(policy_id) {
-        match pair.selectors.fit_outbound(flow) {
-            Fit::Outside => continue,
-            Fit::PortsUnknown => {
-                opaque = true;
-                continue;
-            }
-            Fit::Inside => {}
-        }
-        match pair.live.outbound() {
-            association::Outbound::Active => return Verdict::Protect(Arc::clone(pair)),
-            association::Outbound::Standby => coming = true,
-            association::Outbound::Expired => {}
-        }
-    }
-    if opaque && !coming {
-        // The pair that this fragment belongs to may exist; another one must not be asked for.
-        return Verdict::Drop(DropReason::FragmentPorts);
-    }
-    Verdict::Wait { policy_id, coming }
 }
 
 /// The packet, or the packets, of a frame.

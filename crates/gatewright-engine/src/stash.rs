@@ -43,10 +43,6 @@ impl Stash {
         self.full = len > SMALL || self.ends.len() == FRAMES;
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
     /// In the order in which they were read.
     pub(crate) fn frames(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
@@ -79,12 +75,12 @@ mod tests {
             read(&mut stash, number as u8, SMALL - number);
         }
         assert!(stash.room().is_none());
-        assert_eq!(stash.len(), FRAMES);
+        assert_eq!(stash.ends.len(), FRAMES);
         for (number, frame) in stash.frames().enumerate() {
             assert_eq!(frame, vec![number as u8; SMALL - number]);
         }
         stash.clear();
-        assert_eq!((stash.len(), stash.frames().count()), (0, 0));
+        assert_eq!((stash.ends.len(), stash.frames().count()), (0, 0));
         assert!(stash.room().is_some());
     }
 

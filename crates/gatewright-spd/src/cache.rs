@@ -9,7 +9,7 @@ const WAYS: usize = 4;
 /// A set-associative cache: four places a flow, each flow with an order of its own in which it takes
 /// them.  A newcomer gets one that was not used lately, or else its first.  One a worker, no locks.
 ///
-/// A decision holds for one *generation* of the databases it was made from; `get` with another
+/// A decision holds for one *generation* of the databases it was made from; a search with another
 /// finds nothing, so that a change needs no sweep.
 #[derive(Debug)]
 pub struct FlowCache<T> {
@@ -27,6 +27,16 @@ struct Place<T> {
     used: bool,
 }
 
+/// Where a decision was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot(usize);
+
+impl<T> Place<T> {
+    fn is_for(&self, generation: u64, flow: &Flow) -> bool {
+        self.generation == generation && self.flow == *flow
+    }
+}
+
 impl<T: Clone> FlowCache<T> {
     /// `places` is rounded up to a power of two.  With a random `seed` nobody can choose flows
     /// that all fall on one place.
@@ -39,27 +49,35 @@ impl<T: Clone> FlowCache<T> {
         }
     }
 
-    /// The decision for `flow` in this generation.
-    pub fn get(&mut self, generation: u64, flow: &Flow) -> Option<&T> {
-        let place = self.holding(generation, flow)?;
-        let place = self.places[place].as_mut()?;
-        place.used = true;
-        Some(&place.decision)
+    /// Where the decision for `flow` in this generation stands.
+    pub fn find(&self, generation: u64, flow: &Flow) -> Option<Spot> {
+        let first = self.first(flow);
+        self.search(first, |place| place.is_for(generation, flow))
+            .map(Spot)
     }
 
-    /// As `get`, but a look that is no use of the decision.
-    pub fn peek(&self, generation: u64, flow: &Flow) -> Option<&T> {
-        let place = self.holding(generation, flow)?;
-        Some(&self.places[place].as_ref()?.decision)
+    /// The decision that stands there: a look that is no use of it.
+    pub fn peek(&self, spot: Spot) -> Option<&T> {
+        Some(&self.places.get(spot.0)?.as_ref()?.decision)
+    }
+
+    /// The decision that was found there, where no newcomer has taken its place since.
+    pub fn get(&mut self, spot: Spot, generation: u64, flow: &Flow) -> Option<&T> {
+        let place = self.places.get_mut(spot.0)?.as_mut()?;
+        if !place.is_for(generation, flow) {
+            return None;
+        }
+        place.used = true;
+        Some(&place.decision)
     }
 
     /// Remembers a decision.
     pub fn put(&mut self, generation: u64, flow: &Flow, decision: T) {
         let first = self.first(flow);
         let place = self
-            .find(first, |place| place.flow == *flow)
+            .search(first, |place| place.flow == *flow)
             .or_else(|| order(first).find(|place| self.places[*place].is_none()))
-            .or_else(|| self.find(first, |place| !place.used || place.generation != generation));
+            .or_else(|| self.search(first, |place| !place.used || place.generation != generation));
         let place = place.unwrap_or_else(|| {
             for place in order(first).skip(1) {
                 if let Some(place) = &mut self.places[place] {
@@ -76,13 +94,7 @@ impl<T: Clone> FlowCache<T> {
         });
     }
 
-    fn holding(&self, generation: u64, flow: &Flow) -> Option<usize> {
-        self.find(self.first(flow), |place| {
-            place.generation == generation && place.flow == *flow
-        })
-    }
-
-    fn find(&self, first: usize, wanted: impl Fn(&Place<T>) -> bool) -> Option<usize> {
+    fn search(&self, first: usize, wanted: impl Fn(&Place<T>) -> bool) -> Option<usize> {
         order(first).find(|place| self.places[*place].as_ref().is_some_and(&wanted))
     }
 

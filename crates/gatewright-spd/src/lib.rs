@@ -13,7 +13,7 @@ mod policy;
 mod selector;
 mod snapshot_map;
 
-pub use cache::FlowCache;
+pub use cache::{FlowCache, Spot};
 pub use flow::{Flow, Version};
 pub use policy::{Action, Entry, Lookup, Spd};
 pub use selector::{Fit, Selector, SelectorError, Selectors};

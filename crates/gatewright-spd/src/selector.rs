@@ -129,16 +129,19 @@ impl Selector {
 /// The selectors of one SPD entry or SA: any of `local` with any of `remote`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selectors {
-    local: Box<[Selector]>,
-    remote: Box<[Selector]>,
+    /// Both sides beside each other, since a packet is held against both; first our side.
+    ranges: Box<[Selector]>,
+    /// How many are of our side.
+    locals: usize,
 }
 
 impl Selectors {
     /// Either side may be empty, which selects nothing.
     pub fn new(local: Vec<Selector>, remote: Vec<Selector>) -> Self {
+        let locals = local.len();
         Self {
-            local: local.into_boxed_slice(),
-            remote: remote.into_boxed_slice(),
+            ranges: local.into_iter().chain(remote).collect(),
+            locals,
         }
     }
 
@@ -146,26 +149,26 @@ impl Selectors {
     /// other.
     pub fn prefetch(&self) {
         let first = |side: &[Selector]| side.first().map(|range| range.first);
-        std::hint::black_box((first(&self.local), first(&self.remote)));
+        std::hint::black_box((first(self.local()), first(self.remote())));
     }
 
     /// The ranges of our side.
     pub fn local(&self) -> &[Selector] {
-        &self.local
+        &self.ranges[..self.locals]
     }
 
     /// The ranges of the far side.
     pub fn remote(&self) -> &[Selector] {
-        &self.remote
+        &self.ranges[self.locals..]
     }
 
     /// For a packet that leaves: from local to remote.
     pub fn fit_outbound(&self, flow: &Flow) -> Fit {
         let ports = flow.ports;
-        let source = side(&self.local, flow, flow.source, ports.map(|(port, _)| port));
+        let source = side(self.local(), flow, flow.source, ports.map(|(port, _)| port));
         both(source, || {
             side(
-                &self.remote,
+                self.remote(),
                 flow,
                 flow.destination,
                 ports.map(|(_, port)| port),
@@ -176,10 +179,15 @@ impl Selectors {
     /// For a packet that came: from remote to local.
     pub fn fit_inbound(&self, flow: &Flow) -> Fit {
         let ports = flow.ports;
-        let source = side(&self.remote, flow, flow.source, ports.map(|(port, _)| port));
+        let source = side(
+            self.remote(),
+            flow,
+            flow.source,
+            ports.map(|(port, _)| port),
+        );
         both(source, || {
             side(
-                &self.local,
+                self.local(),
                 flow,
                 flow.destination,
                 ports.map(|(_, port)| port),

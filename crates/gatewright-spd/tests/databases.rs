@@ -131,16 +131,48 @@ fn a_snapshot_keeps_what_later_changes_do_not_touch() {
     assert_eq!(snapshot.values().count(), snapshot.len());
 }
 
+fn got<T: Copy + PartialEq + std::fmt::Debug>(
+    cache: &mut FlowCache<T>,
+    generation: u64,
+    flow: &Flow,
+) -> Option<T> {
+    let spot = cache.find(generation, flow)?;
+    let found = cache.peek(spot).copied();
+    assert!(found.is_some());
+    assert_eq!(cache.get(spot, generation, flow).copied(), found);
+    found
+}
+
+#[test]
+fn what_was_found_is_gone_when_a_newcomer_has_its_place() {
+    let mut cache = FlowCache::new(4, 42);
+    let flows: Vec<_> = (0..5).map(|number| flow(number, 2, 6, None)).collect();
+    for flow in &flows[..4] {
+        cache.put(7, flow, flow.source);
+    }
+    let spots: Vec<_> = flows[..4]
+        .iter()
+        .map(|flow| cache.find(7, flow).unwrap())
+        .collect();
+    cache.put(7, &flows[4], flows[4].source);
+    let left = flows
+        .iter()
+        .zip(spots)
+        .filter(|(flow, spot)| cache.get(*spot, 7, flow).copied() == Some(flow.source))
+        .count();
+    assert_eq!(left, 3);
+}
+
 #[test]
 fn a_decision_dies_with_its_generation() {
     let mut cache = FlowCache::new(100, 42);
     let one = flow(1, 2, 6, Some((3, 4)));
     cache.put(7, &one, "protect");
-    assert_eq!(cache.get(7, &one), Some(&"protect"));
-    assert_eq!(cache.get(8, &one), None);
-    assert_eq!(cache.get(7, &flow(1, 2, 6, Some((3, 5)))), None);
+    assert_eq!(got(&mut cache, 7, &one), Some("protect"));
+    assert_eq!(got(&mut cache, 8, &one), None);
+    assert_eq!(got(&mut cache, 7, &flow(1, 2, 6, Some((3, 5)))), None);
     cache.clear();
-    assert_eq!(cache.get(7, &one), None);
+    assert_eq!(got(&mut cache, 7, &one), None);
 }
 
 /// How many of these flows have to be decided when they come in turn, round after round.
@@ -149,7 +181,7 @@ fn misses(cache: &mut FlowCache<u32>, flows: std::ops::Range<u32>) -> usize {
     for _ in 0..10 {
         for number in flows.clone() {
             let flow = flow(number, 2, 17, Some((number as u16, 4500)));
-            if cache.get(7, &flow).is_none() {
+            if got(cache, 7, &flow).is_none() {
                 misses += 1;
                 cache.put(7, &flow, number);
             }
@@ -244,9 +276,9 @@ proptest! {
             if put {
                 cache.put(generation, &flow, decision);
                 last.insert(number, (generation, decision));
-                prop_assert_eq!(cache.get(generation, &flow), Some(&decision));
-            } else if let Some(found) = cache.get(generation, &flow) {
-                prop_assert_eq!(last.get(&number), Some(&(generation, *found)));
+                prop_assert_eq!(got(&mut cache, generation, &flow), Some(decision));
+            } else if let Some(found) = got(&mut cache, generation, &flow) {
+                prop_assert_eq!(last.get(&number), Some(&(generation, found)));
             }
         }
     }
