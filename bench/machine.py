@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+PACKET_THREAD = "gatewright-pkt"
 
 
 def describe() -> str:
@@ -85,6 +86,20 @@ def resident_bytes(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def spread_packet_threads(pids: Iterable[int]) -> None:
+    """Put each packet thread of these gateways on a core, in turn; there it stays."""
+    cores = sorted(os.sched_getaffinity(0))
+    threads = [thread for pid in pids for thread in _packet_threads(pid)]
+    for place, thread in enumerate(threads):
+        os.sched_setaffinity(thread, {cores[place % len(cores)]})
+
+
+def _packet_threads(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    named = [(int(task.name), (task / "comm").read_text()) for task in tasks]
+    return sorted(thread for thread, name in named if name.startswith(PACKET_THREAD))
 
 
 def _processor() -> str:
