@@ -2,9 +2,9 @@
 //!
 //! 1. `read_frames`: frames are read until there is none, at most a budget of them; small ones are
 //!    taken together, `prefetch` has their SAs' state brought into the caches.
-//! 2. `process_frame`: the IP packet in it is checked, and its flow is read.  With offload it is
-//!    many packets of one flow in one.
-//! 3. `decide`: the flow cache, else the SPD: protect, or drop by name.
+//! 2. `read`: the IP packet in it is checked, its flow is read and looked up in the flow cache.  With
+//!    offload it is many packets of one flow in one.
+//! 3. `process`: what the cache had, else `decide` by the SPD: protect, or drop by name.
 //! 4. `choose_association`: the newest pair of the policy that is in use and covers the packet;
 //!    none: `wait_for_association` queues the frame and asks the control plane for one.
 //! 5. `dispatch`: too large for the path: `answer_too_big` tells the sender, or
