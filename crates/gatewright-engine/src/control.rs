@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use gatewright_io::{Encapsulation, Socket};
 use gatewright_spd::{Action, Entry, SnapshotMap, Spd};
 
-use crate::association::{Association, Outbound, SaParameters, Transport};
+use crate::association::{Association, SaParameters, Transport};
 use crate::counters::DropReason;
 use crate::error::EngineError;
 use crate::event::{Event, Events};
@@ -403,7 +403,7 @@ impl Shared {
                     bytes_out,
                     last_in: pair.live.received.idle(now).map(seconds),
                     last_out: pair.live.sent.idle(now).map(seconds),
-                    outbound_active: pair.live.outbound() == Outbound::Active,
+                    outbound_active: pair.is_active(),
                     sequence_out: pair.live.last_sequence(),
                 }
             })

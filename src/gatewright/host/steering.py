@@ -40,6 +40,8 @@ MAIN_TABLE = 254
 TUN_METRIC = 10
 LAST_METRIC = 2**32 - 1
 LOOK_NOWHERE = 0
+BEHIND = 2
+"""Groups to go forward, past the one that follows."""
 FEW = 4
 """So many remote networks of a local one are rules, which people can read."""
 
@@ -285,9 +287,15 @@ def _with_a_way_around(rules: list[Rule]) -> list[list[Rule]]:
     if len(rules) <= FEW or len(destinations) > 1 or None in destinations:
         return [rules]
     (destination,) = destinations
-    behind = Rule(rules[0].version, 0, LOOK_NOWHERE)
-    around = replace(behind, destination=destination, inverted=True, goto=2)
-    return [[around], rules, [behind]]
+    elsewhere = Rule(
+        rules[0].version, 0, LOOK_NOWHERE, destination=destination, inverted=True, goto=BEHIND
+    )
+    return _led_around([elsewhere], rules)
+
+
+def _led_around(others: Sequence[Rule], rules: Sequence[Rule]) -> list[list[Rule]]:
+    """As groups: ``others`` go ``BEHIND`` the rules."""
+    return [list(others), list(rules), [Rule(rules[0].version, 0, LOOK_NOWHERE)]]
 
 
 def _flow_rules(
@@ -364,8 +372,8 @@ def _unbound(rules: Sequence[Rule]) -> list[list[Rule]]:
     if rules[0].version == 4:
         return [[replace(rule, source=ip_network("0.0.0.0/32")) for rule in rules]]
     halves = (ip_network("::/1"), ip_network("8000::/1"))
-    bound = [Rule(6, 0, LOOK_NOWHERE, half, input_interface="lo", goto=2) for half in halves]
-    return [bound, list(rules), [Rule(6, 0, LOOK_NOWHERE)]]
+    bound = [Rule(6, 0, LOOK_NOWHERE, half, input_interface="lo", goto=BEHIND) for half in halves]
+    return _led_around(bound, rules)
 
 
 class _Inside:
