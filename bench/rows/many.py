@@ -4,7 +4,7 @@ the same traffic through one that is alone and has all networks, and as much ove
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -61,26 +61,38 @@ class Crowd:
 
 
 @dataclass(slots=True)
-class Streams:
-    """Mbit/s of as many TCP streams: over many tunnels, over one of many, and to where those over
-    many go, over one alone."""
+class Compared:
+    """What went over many tunnels, and to the same destinations over one alone, by turns."""
 
     many: list[float] = field(default_factory=list)
-    one: list[float] = field(default_factory=list)
     alone: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)  # over many, of one alone
+
+    def take(self, many: Callable[[], float], alone: Callable[[], float]) -> None:
+        """One more of each; the lone tunnel's before it is that of the last time."""
+        if not self.alone:
+            self.alone.append(alone())
+        self.many.append(many())
+        self.alone.append(alone())
+        self.ratios.append(self.many[-1] / between(*self.alone[-2:]))
+
+
+@dataclass(slots=True)
+class Streams(Compared):
+    """Mbit/s of as many TCP streams; ``one``: over one of many."""
+
+    one: list[float] = field(default_factory=list)
     ratios_one: list[float] = field(default_factory=list)  # over many, of one of many
 
 
 @dataclass(slots=True)
-class Packets:
-    """Small packets delivered a second over many tunnels and to where they go over one alone, of
-    more than either delivers.  ``carried``: what the lone tunnel carries with hardly any loss."""
+class Packets(Compared):
+    """Small packets delivered a second, of more than either delivers.
 
-    carried: float
-    many: list[float] = field(default_factory=list)
-    alone: list[float] = field(default_factory=list)
-    ratios: list[float] = field(default_factory=list)
+    ``carried``: what the lone tunnel carries with hardly any loss.
+    """
+
+    carried: float = field(kw_only=True)
 
 
 def run(setting: Setting) -> Result:
@@ -96,7 +108,7 @@ def run(setting: Setting) -> Result:
         for path in (alone.path, crowd.path):
             spread_packet_threads(path.pids)
         streams = Streams()
-        packets = Packets(_carried(setting, alone))
+        packets = Packets(carried=_carried(setting, alone, crowd.in_use))
         for repetition in setting.repetitions(TIMES * setting.amount.repetitions):
             setting.say(f"TCP over {crowd.in_use:,} tunnels, repetition {repetition + 1}")
             _compare_streams(setting, alone, crowd, streams)
@@ -141,39 +153,26 @@ def _compare_streams(setting: Setting, alone: Crowd, crowd: Crowd, streams: Stre
         taken = partial(stream, path, seconds, crowd.in_use, tunnels, warm=WARM_UP)
         return setting.judge.take(taken).megabits
 
-    if not streams.alone:
-        streams.alone.append(megabits(alone.path, crowd.in_use))
-    before = streams.alone[-1]
-    many = megabits(crowd.path, crowd.in_use)
-    after = megabits(alone.path, crowd.in_use)
-    one = megabits(crowd.path, 1)
-    streams.alone.append(after)
-    streams.many.append(many)
-    streams.one.append(one)
-    streams.ratios.append(many / between(before, after))
-    streams.ratios_one.append(many / one)
+    streams.take(
+        partial(megabits, crowd.path, crowd.in_use), partial(megabits, alone.path, crowd.in_use)
+    )
+    streams.one.append(megabits(crowd.path, 1))
+    streams.ratios_one.append(streams.many[-1] / streams.one[-1])
 
 
-def _carried(setting: Setting, alone: Crowd) -> float:
+def _carried(setting: Setting, alone: Crowd, destinations: int) -> float:
     """The most packets a second that a lone tunnel carries with hardly any loss."""
-    offer = partial(trial, alone.path, destinations=IN_USE)
+    offer = partial(trial, alone.path, destinations=destinations)
     return search_in_turn(setting, {alone.path.name: offer})[alone.path.name].best
 
 
 def _compare_packets(setting: Setting, alone: Crowd, crowd: Crowd, packets: Packets) -> None:
-    def delivered(crowd_or_alone: Crowd) -> float:
+    def delivered(path: Path) -> float:
         rate = OFFERED * packets.carried
-        offer = partial(trial, crowd_or_alone.path, rate, destinations=crowd.in_use)
+        offer = partial(trial, path, rate, destinations=crowd.in_use)
         return setting.judge.take(offer).delivered
 
-    if not packets.alone:
-        packets.alone.append(delivered(alone))
-    before = packets.alone[-1]
-    many = delivered(crowd)
-    after = delivered(alone)
-    packets.alone.append(after)
-    packets.many.append(many)
-    packets.ratios.append(many / between(before, after))
+    packets.take(partial(delivered, crowd.path), partial(delivered, alone.path))
 
 
 def _result(alone: Crowd, crowd: Crowd, streams: Streams, packets: Packets) -> Result:

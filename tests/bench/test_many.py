@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
+import pytest
 from bench.paths.ours import FAR_NETWORKS, far_host, far_network, policy
+from bench.rows.many import Compared
 
 from gatewright.control.policies import check
 from gatewright.lab.world import IPV4
@@ -31,3 +33,13 @@ def test_a_policy_of_many_tunnels_has_no_errors() -> None:
     result = check(policy(IPV4.a, IPV4.b, pairs, ["aes-128-gcm"], udp=True), "policy.yaml")
     assert [finding.what for finding in result.findings if finding.severity == "error"] == []
     assert result.ok
+
+
+def test_what_goes_over_many_is_held_against_the_lone_tunnel_before_and_after() -> None:
+    compared = Compared()
+    alone, many = iter([100.0, 400.0, 100.0]), iter([190.0, 210.0])
+    for _ in range(2):
+        compared.take(lambda: next(many), lambda: next(alone))
+    assert compared.alone == [100.0, 400.0, 100.0]
+    assert compared.many == [190.0, 210.0]
+    assert compared.ratios == pytest.approx([0.95, 1.05])
