@@ -59,6 +59,15 @@ def test_cpu_has_to_fall_by_as_much_as_throughput_rises(setting: Setting) -> Non
     assert claim.floor == pytest.approx(10.0)
 
 
+def test_two_ciphers_are_compared_with_one_another_and_not_through_forwarding(
+    setting: Setting,
+) -> None:
+    measured = series(GCM=4000, GCM_256=3800)
+    measured.samples[catalogue.GCM_256.name][0] = Sample(3800, 2.0, 1.0, relative=0.3)
+    claims = by_against(PARTS["ciphers"].claims(measured, setting))
+    assert claims["of AES-128-GCM"].value == pytest.approx(0.95)
+
+
 def test_every_part_has_its_paths_in_the_order_of_measurement() -> None:
     assert {kind.name for part in PARTS.values() for kind in part.kinds} == {
         kind.name for kind in ORDER
